@@ -1,0 +1,1 @@
+//! C programs run against the reference libmilter and this one.
