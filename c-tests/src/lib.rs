@@ -1,1 +1,25 @@
-//! C programs run against the reference libmilter and this one.
+//! Runs the same compiled C programs against Debian's libmilter and against ours.
+//!
+//! ```text
+//! reference   fetches Debian's packages and unpacks them          (never installed)
+//! ours        builds libmilter with cargo and lays out a directory to load it from
+//! compile     C or C++ source -> Program (one object, linked dynamically and statically)
+//! linkage     which library a Program runs with, as a std::process::Command
+//! milter      starts a filter, waits for its socket, collects its log, stops it
+//! ```
+//!
+//! Nothing here skips silently: a missing tool or package is an [`Error`] that says what to do.
+
+pub mod compile;
+pub mod error;
+pub mod linkage;
+pub mod milter;
+pub mod ours;
+pub mod paths;
+pub mod reference;
+pub mod syslog;
+
+pub use compile::{Compile, Headers, Program};
+pub use error::{Error, Result};
+pub use linkage::Linkage;
+pub use milter::Milter;

@@ -1,0 +1,110 @@
+//! The ways a compiled filter gets its libmilter, and the command that runs it so.
+
+use crate::compile::Program;
+use crate::error::{Error, Result};
+use crate::{ours, reference, syslog};
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Which libmilter a program runs with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Linkage {
+    /// Linked with `-lmilter`; the loader finds Debian's.
+    ReferenceDynamic,
+    /// Linked with Debian's `libmilter.a`.
+    ReferenceStatic,
+    /// The very executable of `ReferenceDynamic`; the loader finds ours.
+    OursDynamic,
+    /// Linked with our `libmilter.a`.
+    OursStatic,
+    /// The executable of `ReferenceDynamic` with Debian's library, and ours in `LD_PRELOAD`.
+    OursPreload,
+}
+
+impl Linkage {
+    /// All five.
+    pub const ALL: [Self; 5] = [
+        Self::ReferenceDynamic,
+        Self::ReferenceStatic,
+        Self::OursDynamic,
+        Self::OursStatic,
+        Self::OursPreload,
+    ];
+
+    /// The three that run our library.
+    pub const OURS: [Self; 3] = [Self::OursDynamic, Self::OursStatic, Self::OursPreload];
+
+    /// Whether the functions called are ours.
+    pub fn is_ours(self) -> bool {
+        Self::OURS.contains(&self)
+    }
+
+    /// The program as a command that runs with this library and no other.
+    ///
+    /// Its syslog lines go to stderr unless [`syslog::Log`] or the caller redirects them.
+    pub fn command(self, program: &Program) -> Result<Command> {
+        let mut command = Command::new(match self {
+            Self::ReferenceStatic => program.static_reference()?,
+            Self::OursStatic => program.static_ours()?,
+            _ => program.dynamic()?,
+        });
+        self.apply(&mut command)?;
+        Ok(command)
+    }
+
+    /// Sets the loader's environment of any command, such as a daemon built elsewhere.
+    pub fn apply(self, command: &mut Command) -> Result<()> {
+        let mut preload = OsString::from(syslog::shim()?);
+        match self {
+            Self::ReferenceStatic | Self::OursStatic => {}
+            Self::ReferenceDynamic => {
+                command.env("LD_LIBRARY_PATH", &reference::reference()?.lib);
+            }
+            Self::OursDynamic => {
+                command.env("LD_LIBRARY_PATH", &ours::ours()?.lib);
+            }
+            Self::OursPreload => {
+                command.env("LD_LIBRARY_PATH", &reference::reference()?.lib);
+                preload.push(":");
+                preload.push(ours::ours()?.shared());
+            }
+        }
+        command.env("LD_PRELOAD", preload);
+        Ok(())
+    }
+
+    /// Fails unless the running process has exactly the intended libraries mapped.
+    pub fn check_mapped(self, pid: u32) -> Result<()> {
+        let path = format!("/proc/{pid}/maps");
+        let maps = fs::read_to_string(&path).map_err(|e| Error::new(&path, e))?;
+        let mapped = |file: PathBuf| -> Result<bool> {
+            let real = fs::canonicalize(&file).map_err(|e| Error::new(file.display(), e))?;
+            Ok(maps.lines().any(|line| {
+                line.split_whitespace()
+                    .nth(5)
+                    .is_some_and(|m| Path::new(m) == real)
+            }))
+        };
+        let reference = mapped(reference::reference()?.shared())?;
+        // Without a build of ours nothing of it can be mapped.
+        let ours = match self.is_ours() {
+            true => mapped(ours::ours()?.shared())?,
+            false => maps.contains("/release/libmilter.so"),
+        };
+        let wanted = match self {
+            Self::ReferenceDynamic => (true, false),
+            Self::ReferenceStatic | Self::OursStatic => (false, false),
+            Self::OursDynamic => (false, true),
+            Self::OursPreload => (true, true),
+        };
+        if (reference, ours) == wanted {
+            return Ok(());
+        }
+        Err(Error(format!(
+            "{self:?}: process {pid} maps (reference, ours) = {:?}, wanted {wanted:?}\n{maps}",
+            (reference, ours)
+        )))
+    }
+}
