@@ -1,0 +1,97 @@
+//! Replies in words.
+
+use std::fmt;
+
+use super::Reply;
+use crate::wire::flags::{action, describe, protocol};
+
+/// Says in words what a reply letter stands for.
+#[must_use]
+pub fn letter_name(letter: u8) -> Option<&'static str> {
+    Some(match letter {
+        b'O' => "negotiation",
+        b'c' => "continue",
+        b'a' => "accept",
+        b'd' => "discard",
+        b'r' => "reject",
+        b't' => "tempfail",
+        b's' => "skip",
+        b'y' => "reply code",
+        b'p' => "progress",
+        b'4' => "shutdown",
+        b'f' => "connection failure",
+        b'h' => "add header",
+        b'i' => "insert header",
+        b'm' => "change header",
+        b'e' => "change sender",
+        b'+' => "add recipient",
+        b'2' => "add recipient with arguments",
+        b'-' => "delete recipient",
+        b'q' => "quarantine",
+        b'b' => "replace body",
+        b'l' => "symbol list",
+        _ => return None,
+    })
+}
+
+/// One line for a person; bytes that are not text are escaped.
+impl fmt::Display for Reply<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).escape_debug().to_string();
+        let with = |arguments: &Option<&[u8]>| match arguments {
+            Some(arguments) => format!(" {}", text(arguments)),
+            None => String::new(),
+        };
+        match self {
+            Reply::Negotiate {
+                version,
+                actions,
+                protocol: steps,
+                ..
+            } => write!(
+                f,
+                "version {version}, actions {}, protocol {}",
+                describe(*actions, action::NAMES),
+                describe(*steps, protocol::NAMES)
+            ),
+            Reply::Continue => f.write_str("continue"),
+            Reply::Accept => f.write_str("accept"),
+            Reply::Discard => f.write_str("discard"),
+            Reply::Reject => f.write_str("reject"),
+            Reply::Tempfail => f.write_str("tempfail"),
+            Reply::Skip => f.write_str("skip"),
+            Reply::Progress => f.write_str("progress"),
+            Reply::Shutdown => f.write_str("shutdown"),
+            Reply::ConnFail => f.write_str("connection failure"),
+            Reply::ReplyCode(reply) => write!(f, "reply {}", text(reply)),
+            Reply::AddHeader { name, value } => {
+                write!(f, "add header {}: {}", text(name), text(value))
+            }
+            Reply::InsertHeader { index, name, value } => {
+                let (name, value) = (text(name), text(value));
+                write!(f, "insert header at {index} {name}: {value}")
+            }
+            Reply::ChangeHeader {
+                index,
+                name,
+                value: [],
+            } => {
+                write!(f, "delete header {index} {}", text(name))
+            }
+            Reply::ChangeHeader { index, name, value } => {
+                let (name, value) = (text(name), text(value));
+                write!(f, "change header {index} {name}: {value}")
+            }
+            Reply::ChangeSender { address, arguments } => {
+                write!(f, "change sender {}{}", text(address), with(arguments))
+            }
+            Reply::AddRecipient(address) => write!(f, "add recipient {}", text(address)),
+            Reply::AddRecipientArgs { address, arguments } => {
+                write!(f, "add recipient {}{}", text(address), with(arguments))
+            }
+            Reply::DeleteRecipient(address) => write!(f, "delete recipient {}", text(address)),
+            Reply::Quarantine(reason) => write!(f, "quarantine: {}", text(reason)),
+            Reply::ReplaceBody(part) => write!(f, "replace body, {} bytes", part.len()),
+        }
+    }
+}
