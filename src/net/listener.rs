@@ -1,0 +1,191 @@
+//! The listening socket: opening, and removing its file.
+
+use std::ffi::OsStr;
+use std::fs::metadata;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::PathBuf;
+
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, sockopt};
+
+use super::conn_spec::{self, ConnSpec, Host, Port, SpecError};
+use crate::sys::fd::above_stdio;
+use crate::sys::resolve;
+
+/// Why the socket can't be opened; the texts are those of the log.
+#[derive(Debug)]
+pub enum ListenError {
+    /// The specification is wrong, or names what is not known.
+    Spec(SpecError),
+    /// A system call failed: what was tried, in the words of the log, and why.
+    System(String, io::Error),
+    /// What is at the path is not a socket.
+    NotASocket(String),
+}
+
+impl std::fmt::Display for ListenError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ListenError::Spec(error) => error.fmt(f),
+            ListenError::System(what, error) => write!(f, "{what}: {}", errno_text(error)),
+            ListenError::NotASocket(path) => write!(f, "{path} is not a UNIX domain socket"),
+        }
+    }
+}
+
+/// The system's text for an error, without the number that Rust appends.
+#[must_use]
+pub fn errno_text(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
+/// A socket that listens.
+#[derive(Debug)]
+pub struct Listener {
+    socket: OwnedFd,
+    /// Whether accepted connections are TCP.
+    tcp: bool,
+    /// The file of a unix socket we created: its path, device and inode.
+    file: Option<(PathBuf, u64, u64)>,
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+fn system<E: Into<io::Error>>(what: impl Into<String>) -> impl FnOnce(E) -> ListenError {
+    move |error| ListenError::System(what.into(), error.into())
+}
+
+impl Listener {
+    /// Opens the socket of a specification and listens with the given backlog.
+    ///
+    /// `remove`: a socket file that is at the path already is removed first.
+    ///
+    /// # Errors
+    /// See [`ListenError`].
+    pub fn open(spec: &[u8], backlog: i32, remove: bool) -> Result<Listener, ListenError> {
+        let shown = String::from_utf8_lossy(spec).into_owned();
+        let listener = match conn_spec::parse(spec).map_err(ListenError::Spec)? {
+            ConnSpec::Unix(path) => Listener::unix(&path, &shown, remove)?,
+            ConnSpec::Inet { ipv6, port, host } => Listener::inet(ipv6, &port, host, &shown)?,
+            ConnSpec::Fd(fd) => Listener::adopt(fd)?,
+        };
+        let failed = "listen call failed";
+        rustix::net::listen(&listener.socket, backlog).map_err(system(failed))?;
+        // Several threads may take turns in accepting, so none may wait in accept itself.
+        rustix::io::ioctl_fionbio(&listener.socket, true).map_err(system(failed))?;
+        Ok(listener)
+    }
+
+    fn socket(family: AddressFamily) -> Result<OwnedFd, ListenError> {
+        let failed = "Unable to create new socket";
+        #[cfg(not(target_vendor = "apple"))]
+        let fd = {
+            use rustix::net::{SocketFlags, socket_with};
+            socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+        };
+        #[cfg(target_vendor = "apple")]
+        let fd = rustix::net::socket(family, SocketType::STREAM, None).and_then(|fd| {
+            rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC)?;
+            Ok(fd)
+        });
+        above_stdio(fd.map_err(system(failed))?).map_err(system(failed))
+    }
+
+    fn unix(path: &[u8], spec: &str, remove: bool) -> Result<Listener, ListenError> {
+        let path = PathBuf::from(OsStr::from_bytes(path));
+        let shown = path.display().to_string();
+        let socket = Listener::socket(AddressFamily::UNIX)?;
+        if remove {
+            match metadata(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(system(format!("Unable to stat() {shown}"))(error)),
+                Ok(found) if !found.file_type().is_socket() => {
+                    return Err(ListenError::NotASocket(shown));
+                }
+                Ok(_) => std::fs::remove_file(&path)
+                    .map_err(system(format!("Unable to remove {shown}")))?,
+            }
+        }
+        let failed = || format!("Unable to bind to port {spec}");
+        let address = SocketAddrUnix::new(&path).map_err(system(failed()))?;
+        rustix::net::bind(&socket, &address).map_err(system(failed()))?;
+        let file = metadata(&path).ok().map(|f| (path, f.dev(), f.ino()));
+        Ok(Listener { socket, tcp: false, file })
+    }
+
+    fn inet(
+        ipv6: bool,
+        port: &Port,
+        host: Option<Host>,
+        spec: &str,
+    ) -> Result<Listener, ListenError> {
+        let port = match port {
+            Port::Number(port) => *port,
+            Port::Service(name) => resolve::service_port(name)
+                .ok_or_else(|| ListenError::Spec(SpecError::Port(name.clone())))?,
+        };
+        let ip = match host {
+            None if ipv6 => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+            None => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+            Some(Host::Address(ip)) => ip,
+            Some(Host::Name(name)) => resolve::host_address(&name, ipv6)
+                .ok_or(ListenError::Spec(SpecError::Host(name)))?,
+        };
+        let family = if ipv6 { AddressFamily::INET6 } else { AddressFamily::INET };
+        let socket = Listener::socket(family)?;
+        sockopt::set_socket_reuseaddr(&socket, true).map_err(system("set reuseaddr failed"))?;
+        rustix::net::bind(&socket, &SocketAddr::new(ip, port))
+            .map_err(system(format!("Unable to bind to port {spec}")))?;
+        Ok(Listener { socket, tcp: true, file: None })
+    }
+
+    /// Takes over a descriptor that the caller opened; it keeps its number.
+    fn adopt(fd: i32) -> Result<Listener, ListenError> {
+        // SAFETY: fcntl with F_GETFD only looks a number up, whether it is open or not.
+        if unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0 {
+            let error = io::Error::last_os_error();
+            return Err(system("Unable to set close-on-exec")(error));
+        }
+        // SAFETY: the number is open, and naming it in the specification hands it to us.
+        let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+        rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)
+            .map_err(system("Unable to set close-on-exec"))?;
+        let tcp = rustix::net::getsockname(&socket).is_ok_and(|address| {
+            [AddressFamily::INET, AddressFamily::INET6].contains(&address.address_family())
+        });
+        Ok(Listener { socket, tcp, file: None })
+    }
+
+    /// Whether accepted connections are TCP.
+    #[must_use]
+    pub fn is_tcp(&self) -> bool {
+        self.tcp
+    }
+
+    /// Removes the file of a unix socket we created, if it still is ours and we are not root.
+    ///
+    /// Root leaves the file, as the reference does: removing files by name is not for root in a
+    /// directory others may write to.
+    pub fn remove_file(&self) {
+        let Some((path, device, inode)) = &self.file else { return };
+        if rustix::process::geteuid().is_root() {
+            return;
+        }
+        let ours = metadata(path).is_ok_and(|f| f.dev() == *device && f.ino() == *inode);
+        if ours {
+            // Nothing depends on it: a leftover file is what root leaves in any case.
+            let _left = std::fs::remove_file(path);
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Connection specifications and the listening socket.
+
+pub mod conn_spec;
+pub mod listener;

@@ -1,0 +1,179 @@
+//! What a callback can reach of its session: macros, reply, private pointer, lists of macros.
+
+use std::ffi::c_void;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+use parking_lot::{Mutex, MutexGuard};
+
+use super::Output;
+use crate::proto::codes::MACRO_STAGES;
+use crate::proto::macros::Macros;
+use crate::proto::reply::{self, ReplyError};
+
+/// Why a call on a context failed; all become `MI_FAILURE` in C.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// An argument is out of range or missing.
+    Argument,
+    /// The action was not negotiated, or the session is not at the end of a message.
+    Stage,
+    /// The MTA could not be written to.
+    Send,
+    /// A list for this stage is set already.
+    AlreadySet,
+    /// The reply breaks a rule.
+    Reply(ReplyError),
+}
+
+/// The part of a session that C knows as `SMFICTX`.
+///
+/// Every method may be called from any thread; locks are held for the time of a copy only.
+pub struct Context {
+    pub(super) output: Arc<dyn Output>,
+    /// The process-wide data size limit, in bytes.
+    shared_limit: Arc<AtomicUsize>,
+    /// The limit negotiated for this session, in bytes; 0 if none was.
+    own_limit: AtomicUsize,
+    private: AtomicPtr<c_void>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+pub(super) struct Inner {
+    pub(super) macros: Macros,
+    pub(super) reply: Option<Vec<u8>>,
+    lists: Option<Box<[Option<Vec<u8>>; MACRO_STAGES]>>,
+    /// Actions negotiated.
+    pub(super) granted: u32,
+    /// Whether the end of a message is being processed, so that it may be changed.
+    pub(super) changeable: bool,
+}
+
+impl Context {
+    pub(super) fn new(output: Arc<dyn Output>, shared_limit: Arc<AtomicUsize>) -> Context {
+        Context {
+            output,
+            shared_limit,
+            own_limit: AtomicUsize::new(0),
+            private: AtomicPtr::new(std::ptr::null_mut()),
+            inner: Mutex::default(),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock()
+    }
+
+    /// Bytes of payload a packet may have now, in either direction.
+    #[must_use]
+    pub fn max_data_size(&self) -> usize {
+        // Relaxed: a number on its own; nothing else is published with it.
+        match self.own_limit.load(Ordering::Relaxed) {
+            0 => self.shared_limit.load(Ordering::Relaxed),
+            own => own,
+        }
+    }
+
+    pub(super) fn set_max_data_size(&self, bytes: usize) {
+        self.own_limit.store(bytes, Ordering::Relaxed);
+    }
+
+    /// The filter's own pointer (`smfi_getpriv`).
+    #[must_use]
+    pub fn private(&self) -> *mut c_void {
+        // Acquire pairs with the release in `set_private`: what the filter wrote behind the
+        // pointer is seen by the thread that runs the session's next callback.
+        self.private.load(Ordering::Acquire)
+    }
+
+    /// Sets the filter's own pointer (`smfi_setpriv`); it is never followed nor freed.
+    pub fn set_private(&self, private: *mut c_void) {
+        self.private.store(private, Ordering::Release);
+    }
+
+    /// Hands a macro's value, with its NUL, to `take` (`smfi_getsymval`).
+    ///
+    /// The bytes stay where they are until the MTA replaces the stage's macros, a command clears
+    /// them, or the session ends; none of that happens while a callback runs.
+    pub fn macro_value<T>(&self, name: &[u8], take: impl FnOnce(&mut [u8]) -> T) -> Option<T> {
+        self.lock().macros.get(name).map(take)
+    }
+
+    /// Stores a reply of one line (`smfi_setreply`); a stored one is kept if this fails.
+    ///
+    /// # Errors
+    /// The reply breaks a rule.
+    pub fn set_reply(
+        &self,
+        code: &[u8],
+        enhanced: Option<&[u8]>,
+        text: Option<&[u8]>,
+    ) -> Result<(), Refused> {
+        let reply = reply::single(code, enhanced, text).map_err(Refused::Reply)?;
+        self.lock().reply = Some(reply);
+        Ok(())
+    }
+
+    /// Stores a reply of several lines (`smfi_setmlreply`); a stored one is kept if this fails.
+    ///
+    /// # Errors
+    /// The reply breaks a rule.
+    pub fn set_multiline_reply(
+        &self,
+        code: &[u8],
+        enhanced: Option<&[u8]>,
+        lines: &[&[u8]],
+    ) -> Result<(), Refused> {
+        let reply = reply::multi(code, enhanced, lines).map_err(Refused::Reply)?;
+        self.lock().reply = Some(reply);
+        Ok(())
+    }
+
+    /// Takes the stored reply if its class fits: '4' or '5'.
+    pub(super) fn take_reply(&self, class: u8) -> Option<Vec<u8>> {
+        self.lock().reply.take_if(|reply| reply.first() == Some(&class))
+    }
+
+    /// Sets the list of macros wanted at a stage (`smfi_setsymlist`).
+    ///
+    /// # Errors
+    /// There is no such stage, or it has a list already.
+    pub fn set_symbol_list(&self, stage: i32, list: &[u8]) -> Result<(), Refused> {
+        let stage = usize::try_from(stage).map_err(|_| Refused::Argument)?;
+        let mut inner = self.lock();
+        let lists = inner.lists.get_or_insert_default();
+        let slot = lists.get_mut(stage).ok_or(Refused::Argument)?;
+        if slot.is_some() {
+            return Err(Refused::AlreadySet);
+        }
+        *slot = Some(list.to_vec());
+        Ok(())
+    }
+
+    /// Hands the lists that are set, with their stages, to `take`.
+    pub(super) fn symbol_lists<T>(
+        &self,
+        take: impl FnOnce(&mut dyn Iterator<Item = (u32, &[u8])>) -> T,
+    ) -> T {
+        let inner = self.lock();
+        let slots = inner.lists.iter().flat_map(|lists| lists.iter());
+        take(&mut (0u32..).zip(slots).filter_map(|(n, slot)| Some((n, slot.as_deref()?))))
+    }
+
+    /// Whether the filter may do this to the message now.
+    pub(super) fn may(&self, wanted: u32) -> Result<(), Refused> {
+        let inner = self.lock();
+        if inner.changeable && inner.granted & wanted == wanted {
+            Ok(())
+        } else {
+            Err(Refused::Stage)
+        }
+    }
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").finish_non_exhaustive()
+    }
+}

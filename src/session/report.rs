@@ -1,0 +1,144 @@
+//! What a session tells the operator, and in which words.
+
+use crate::proto::address::AddressError;
+use crate::proto::codes::status;
+use crate::proto::command::Command;
+use crate::proto::frame::FrameError;
+use crate::proto::negotiate::NegotiateError;
+use crate::proto::state::State;
+
+/// How grave a report is; the names are those of syslog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Something failed.
+    Error,
+    /// Something is wrong but was dealt with.
+    Warning,
+    /// Worth knowing.
+    Info,
+}
+
+/// One thing an operator should know about a session.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Report<'a> {
+    /// The bytes received are no packet.
+    Frame(FrameError),
+    /// No command has this letter.
+    UnknownCommand(u8),
+    /// A command's payload breaks its rules.
+    Malformed(Command, &'static str),
+    /// The address of a connect packet can't be used.
+    Address(AddressError),
+    /// A command the MTA must not send now.
+    OutOfOrder(Command, State),
+    /// Negotiation failed.
+    Negotiate(NegotiateError),
+    /// A callback returned what is no status.
+    Unlisted(Command, i32),
+    /// A callback replied though the filter promised silence: state number, result.
+    PromiseBroken(u8, i32),
+    /// A callback returned NOREPLY though the filter had not promised silence.
+    Unpromised(Command),
+    /// A callback other than `xxfi_body` returned SKIP.
+    SkipOutsideBody(Command),
+    /// The filter did not clear its private pointer.
+    PrivateData,
+    /// The MTA closed the connection in the middle of a message.
+    LostInMessage,
+    /// The MTA was silent for too long: seconds, and whether within a packet.
+    ReadTimeout(i64, bool),
+    /// The MTA did not take a response in time: seconds.
+    WriteTimeout(i64),
+    /// Reading failed.
+    Read(&'a std::io::Error),
+    /// Writing failed.
+    Write(&'a std::io::Error),
+    /// A bug in this library was contained: what panicked.
+    Panic(&'a str),
+}
+
+impl Report<'_> {
+    /// How grave it is.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        match self {
+            Report::PrivateData
+            | Report::Unpromised(_)
+            | Report::SkipOutsideBody(_)
+            | Report::ReadTimeout(..)
+            | Report::WriteTimeout(_)
+            | Report::Write(_) => Severity::Warning,
+            Report::LostInMessage => Severity::Info,
+            _ => Severity::Error,
+        }
+    }
+
+    /// The text of the log line, without the filter's name.
+    #[must_use]
+    pub fn text(&self, session: u64) -> String {
+        let in_session = |text: String| format!("session {session}: {text}");
+        match self {
+            // These four have the reference's form, for those who match on it.
+            Report::Negotiate(error) => format!("st_optionneg[{session}]: {error}"),
+            Report::Address(error) => format!("connect[{session}]: {}", address_error(*error)),
+            Report::PromiseBroken(state, result) => {
+                format!("milter claimed not to reply in state {state} but did anyway {result}")
+            }
+            Report::PrivateData => "private data not NULL".to_owned(),
+            Report::Read(error) => {
+                format!("mi_rd_cmd: read returned -1: {error} (session {session})")
+            }
+            Report::Frame(error) => in_session(format!("{error}; closing the connection")),
+            Report::UnknownCommand(letter) => in_session(format!(
+                "command '{}' is not known; closing the connection",
+                letter.escape_ascii()
+            )),
+            Report::Malformed(command, why) => {
+                in_session(format!("malformed {command:?} command: {why}; closing the connection"))
+            }
+            Report::OutOfOrder(command, state) => in_session(format!(
+                "{command:?} command can't follow in state {} ({state:?}); closing the connection",
+                *state as u8
+            )),
+            Report::Unlisted(command, result) => in_session(format!(
+                "{} returned {result}, which is no SMFIS_ value; taken as SMFIS_TEMPFAIL ({})",
+                command.callback_name(),
+                status::TEMPFAIL
+            )),
+            Report::Unpromised(command) => in_session(format!(
+                "{} returned SMFIS_NOREPLY, which was not negotiated; taken as SMFIS_CONTINUE",
+                command.callback_name()
+            )),
+            Report::SkipOutsideBody(command) => in_session(format!(
+                "{} returned SMFIS_SKIP, which only xxfi_body may; taken as SMFIS_CONTINUE",
+                command.callback_name()
+            )),
+            Report::LostInMessage => {
+                in_session("the MTA closed the connection in the middle of a message".to_owned())
+            }
+            Report::ReadTimeout(seconds, within) => in_session(format!(
+                "no {} from the MTA within {seconds} s; closing the connection",
+                if *within { "complete packet" } else { "command" }
+            )),
+            Report::WriteTimeout(seconds) => in_session(format!(
+                "the MTA did not take a response within {seconds} s; closing the connection"
+            )),
+            Report::Write(error) => in_session(format!("write to the MTA failed: {error}")),
+            Report::Panic(what) => in_session(format!(
+                "internal error: {what}; the MTA gets a temporary failure, please report this bug"
+            )),
+        }
+    }
+}
+
+fn address_error(error: AddressError) -> String {
+    match error {
+        AddressError::Truncated => "host or address is not terminated".to_owned(),
+        AddressError::WrongLength(got, need) => format!("wrong len {need} >= {got}"),
+        AddressError::Inet => "inet_aton failed".to_owned(),
+        AddressError::Inet6 => "mi_inet_pton failed".to_owned(),
+        AddressError::PathTooLong => "path too long".to_owned(),
+        AddressError::Family(family) => format!("unknown family {family}"),
+    }
+}

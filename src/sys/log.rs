@@ -1,0 +1,31 @@
+//! The system log, as the program that loads this library has set it up.
+
+use std::ffi::{CStr, CString, c_int};
+
+/// Priorities of `syslog(3)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Priority {
+    /// `LOG_ERR`
+    Error,
+    /// `LOG_WARNING`
+    Warning,
+    /// `LOG_INFO`
+    Info,
+    /// `LOG_DEBUG`
+    Debug,
+}
+
+/// Writes a line. `openlog` is never called: identity and facility are the program's own.
+pub fn write(priority: Priority, line: &str) {
+    let priority: c_int = match priority {
+        Priority::Error => libc::LOG_ERR,
+        Priority::Warning => libc::LOG_WARNING,
+        Priority::Info => libc::LOG_INFO,
+        Priority::Debug => libc::LOG_DEBUG,
+    };
+    let bytes: Vec<u8> = line.bytes().filter(|&b| b != 0).collect();
+    let line: CString = CString::new(bytes).unwrap_or_default();
+    let format: &CStr = c"%s";
+    // SAFETY: the format consumes exactly one string, and both strings live during the call.
+    unsafe { libc::syslog(priority, format.as_ptr(), line.as_ptr()) };
+}

@@ -1,0 +1,10 @@
+//! Safe wrappers over system calls; beside `ffi`, the only layer with unsafe code.
+
+pub mod fd;
+pub mod log;
+pub mod poller;
+pub mod resolve;
+pub mod signal;
+pub mod socket;
+pub mod thread;
+pub mod waker;

@@ -1,0 +1,182 @@
+//! Readiness: which of many descriptors can be read. Level-triggered.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::event::Timespec;
+
+use super::fd::above_stdio;
+
+/// Events taken in one call.
+const BATCH: usize = 128;
+
+/// A set of descriptors to wait for; one epoll or kqueue instance.
+#[derive(Debug)]
+pub struct Poller {
+    fd: OwnedFd,
+}
+
+fn timespec(timeout: Option<Duration>) -> Option<Timespec> {
+    timeout.and_then(|t| Timespec::try_from(t).ok())
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "illumos"))]
+mod backend {
+    use super::{AsFd, BATCH, Duration, OwnedFd, Poller, above_stdio, io, timespec};
+    use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+
+    /// Room for the events of one wait.
+    #[derive(Default)]
+    pub struct Events(Vec<epoll::Event>);
+
+    impl Events {
+        /// Keys of the descriptors that can be read, or whose peer is gone.
+        pub fn keys(&self) -> impl Iterator<Item = u64> + '_ {
+            self.0.iter().map(|event| event.data.u64())
+        }
+    }
+
+    impl Poller {
+        /// An empty set, close-on-exec.
+        ///
+        /// # Errors
+        /// No descriptor or memory is left.
+        pub fn new() -> io::Result<Poller> {
+            let fd: OwnedFd = epoll::create(CreateFlags::CLOEXEC)?;
+            Ok(Poller { fd: above_stdio(fd)? })
+        }
+
+        /// Adds a descriptor. Several pollers that share an `exclusive` one do not all wake for
+        /// the same event.
+        ///
+        /// # Errors
+        /// Out of memory, or over the system's limit of watched descriptors.
+        pub fn add(&self, fd: impl AsFd, key: u64, exclusive: bool) -> io::Result<()> {
+            let mut flags = EventFlags::IN;
+            if exclusive {
+                flags |= EventFlags::EXCLUSIVE;
+            }
+            Ok(epoll::add(&self.fd, fd, EventData::new_u64(key), flags)?)
+        }
+
+        /// Removes a descriptor; it does no harm if it is not in the set.
+        pub fn delete(&self, fd: impl AsFd) {
+            let _absent = epoll::delete(&self.fd, fd);
+        }
+
+        /// Waits until a descriptor can be read or the time is over; fills `events`.
+        ///
+        /// # Errors
+        /// None that a caller could mend; an interrupted wait counts as one without events.
+        pub fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+            events.0.clear();
+            events.0.reserve(BATCH);
+            let room = rustix::buffer::spare_capacity(&mut events.0);
+            match epoll::wait(&self.fd, room, timespec(timeout).as_ref()) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+                Err(error) => Err(error.into()),
+            }
+        }
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "illumos")))]
+mod backend {
+    use super::{AsFd, BATCH, Duration, OwnedFd, Poller, above_stdio, io, timespec};
+    use rustix::event::kqueue::{self, Event, EventFilter, EventFlags};
+    use std::os::fd::AsRawFd;
+
+    /// Room for the events of one wait.
+    #[derive(Default)]
+    pub struct Events(Vec<Event>);
+
+    impl Events {
+        /// Keys of the descriptors that can be read, or whose peer is gone.
+        pub fn keys(&self) -> impl Iterator<Item = u64> + '_ {
+            self.0.iter().map(|event| event.udata() as usize as u64)
+        }
+    }
+
+    impl Poller {
+        /// An empty set, close-on-exec.
+        ///
+        /// # Errors
+        /// No descriptor or memory is left.
+        pub fn new() -> io::Result<Poller> {
+            let fd: OwnedFd = kqueue::kqueue()?;
+            rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC)?;
+            Ok(Poller { fd: above_stdio(fd)? })
+        }
+
+        fn change(&self, fd: impl AsFd, key: u64, flags: EventFlags) -> io::Result<()> {
+            let filter = EventFilter::Read(fd.as_fd().as_raw_fd());
+            let udata = std::ptr::without_provenance_mut(key as usize);
+            let mut none: [Event; 0] = [];
+            // SAFETY: the descriptor in the filter is borrowed for the call, and closing it later
+            // removes it from the queue.
+            unsafe {
+                kqueue::kevent(&self.fd, &[Event::new(filter, flags, udata)], &mut none, None)
+            }?;
+            Ok(())
+        }
+
+        /// Adds a descriptor. `exclusive` has no meaning here.
+        ///
+        /// # Errors
+        /// Out of memory.
+        pub fn add(&self, fd: impl AsFd, key: u64, _exclusive: bool) -> io::Result<()> {
+            self.change(fd, key, EventFlags::ADD)
+        }
+
+        /// Removes a descriptor; it does no harm if it is not in the set.
+        pub fn delete(&self, fd: impl AsFd) {
+            let _absent = self.change(fd, 0, EventFlags::DELETE);
+        }
+
+        /// Waits until a descriptor can be read or the time is over; fills `events`.
+        ///
+        /// # Errors
+        /// None that a caller could mend; an interrupted wait counts as one without events.
+        pub fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+            events.0.clear();
+            events.0.reserve(BATCH);
+            let room = rustix::buffer::spare_capacity(&mut events.0);
+            // SAFETY: no changes are passed, so no descriptor is named.
+            let result =
+                unsafe { kqueue::kevent_timespec(&self.fd, &[], room, timespec(timeout).as_ref()) };
+            match result {
+                Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+                Err(error) => Err(error.into()),
+            }
+        }
+    }
+}
+
+pub use backend::Events;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::waker::Waker;
+
+    #[test]
+    fn a_waker_wakes_until_cleared() {
+        let poller = Poller::new().unwrap();
+        let waker = Waker::new().unwrap();
+        let mut events = Events::default();
+        poller.add(&waker, 7, false).unwrap();
+        let mut ready = |timeout| {
+            poller.wait(&mut events, Some(timeout)).unwrap();
+            events.keys().collect::<Vec<_>>()
+        };
+        assert!(ready(Duration::ZERO).is_empty());
+        waker.wake();
+        assert_eq!(ready(Duration::from_secs(10)), [7]);
+        waker.clear();
+        assert!(ready(Duration::ZERO).is_empty());
+        poller.delete(&waker);
+        waker.wake();
+        assert!(ready(Duration::ZERO).is_empty());
+    }
+}

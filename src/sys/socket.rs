@@ -1,0 +1,150 @@
+//! Sockets: accepting, receiving, sending, all without blocking and close-on-exec.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, sockopt};
+
+use super::fd::above_stdio;
+
+/// Accepts a connection as a non-blocking, close-on-exec socket.
+///
+/// # Errors
+/// As `accept(2)`; `WouldBlock` if there is none.
+pub fn accept(listener: impl AsFd) -> io::Result<OwnedFd> {
+    #[cfg(not(any(target_vendor = "apple", target_os = "aix", target_os = "haiku")))]
+    let fd = {
+        use rustix::net::{SocketFlags, accept_with};
+        accept_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?
+    };
+    #[cfg(any(target_vendor = "apple", target_os = "aix", target_os = "haiku"))]
+    let fd = {
+        let fd = rustix::net::accept(listener)?;
+        rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC)?;
+        rustix::io::ioctl_fionbio(&fd, true)?;
+        fd
+    };
+    above_stdio(fd)
+}
+
+/// Whether an error of `accept` means that descriptors or memory ran out.
+#[must_use]
+pub fn is_exhaustion(error: &io::Error) -> bool {
+    [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM]
+        .iter()
+        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+/// Whether an error of `accept` concerns that one connection only.
+#[must_use]
+pub fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::Interrupted
+            | io::ErrorKind::WouldBlock
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+    )
+}
+
+/// Sets up a TCP connection: dead peers are noticed, small responses go out at once.
+///
+/// # Errors
+/// As `setsockopt(2)`.
+pub fn tune_tcp(socket: impl AsFd) -> io::Result<()> {
+    sockopt::set_socket_keepalive(&socket, true)?;
+    Ok(sockopt::set_tcp_nodelay(&socket, true)?)
+}
+
+/// Receives what is there; 0 at the end of the stream.
+///
+/// # Errors
+/// As `recv(2)`; `WouldBlock` if nothing is there.
+pub fn receive(socket: impl AsFd, room: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match rustix::net::recv(&socket, &mut *room, RecvFlags::DONTWAIT) {
+            Ok((_, n)) => return Ok(n),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Sends as much as fits without waiting; 0 if nothing does.
+///
+/// # Errors
+/// As `send(2)`; no SIGPIPE is raised.
+pub fn send_some(socket: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
+    loop {
+        match rustix::net::send(&socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            Ok(n) => return Ok(n),
+            Err(Errno::AGAIN) => return Ok(0),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Sends everything, waiting for room until `timeout` is over (`None`: for ever).
+///
+/// # Errors
+/// As `send(2)`; `TimedOut` if the peer takes too long.
+pub fn send_all(socket: impl AsFd, mut bytes: &[u8], timeout: Option<Duration>) -> io::Result<()> {
+    let mut deadline = None;
+    loop {
+        let n = send_some(&socket, bytes)?;
+        bytes = bytes.get(n..).unwrap_or_default();
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if deadline.is_none() {
+            deadline = timeout.and_then(|t| Instant::now().checked_add(t));
+        }
+        let left = deadline.map(|d| d.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let left = left.and_then(|left| Timespec::try_from(left).ok());
+        let mut fds = [PollFd::new(&socket, PollFlags::OUT)];
+        match rustix::event::poll(&mut fds, left.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn sending_waits_for_a_slow_reader() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let bytes: Vec<u8> = (0..1_000_000u32).map(|n| n as u8).collect();
+        let expected = bytes.clone();
+        let reader = std::thread::spawn(move || {
+            let mut got = Vec::new();
+            theirs.read_to_end(&mut got).unwrap();
+            got
+        });
+        send_all(&ours, &bytes, None).unwrap();
+        drop(ours);
+        assert_eq!(reader.join().unwrap(), expected);
+    }
+
+    #[test]
+    fn sending_gives_up_and_reports_a_peer_that_is_gone() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let bytes = vec![0; 10_000_000];
+        let error = send_all(&ours, &bytes, Some(Duration::from_millis(1))).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(theirs);
+        let error = send_all(&ours, &bytes, None).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    }
+}
