@@ -1,0 +1,206 @@
+#!/bin/sh
+# A Postfix of one's own on 127.0.0.1: started for one test, stopped and gone after it.
+#
+#   postfix.sh start DIR PORT MILTER    MILTER: inet:PORT@HOST or unix:/path, as smfi_setconn takes it
+#   postfix.sh stop  DIR
+#
+# It accepts mail for any recipient on PORT and delivers into DIR/mail, one pair of files per
+# recipient: N.env (two lines, sender= and recipient=) and then N.eml (the message, LF line ends).
+# N.eml appears complete or not at all. DIR/log has what Postfix has to say.
+#
+# Nothing outside DIR is touched. The program comes from the distribution's package, unpacked
+# below POSTFIX_ROOT and not installed. Postfix must be started by root, so any other user needs sudo
+# without a password prompt. Its unprivileged parts run as the users mail and nobody, which every
+# Debian has, so DIR and all above it must be searchable for everyone.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+
+fail() {
+    echo "postfix.sh: $*" >&2
+    exit 1
+}
+
+usage="usage: postfix.sh start DIR PORT MILTER | postfix.sh stop DIR"
+[ $# -ge 2 ] || fail "$usage"
+command=$1
+dir=${2%/}
+[ -n "${POSTFIX_ROOT:-}" ] || fail "POSTFIX_ROOT is not set: name a directory to unpack the package into"
+
+if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || fail "Postfix must be started by root, and there is no sudo"
+    [ "$command" = stop ] || "$here/unpack.sh" "$POSTFIX_ROOT" postfix >/dev/null
+    exec sudo -n "POSTFIX_ROOT=$POSTFIX_ROOT" "$0" "$@"
+fi
+
+programs=$POSTFIX_ROOT/usr/lib/postfix/sbin
+settings=$dir/settings
+queue=$dir/queue
+pid_file=$queue/pid/master.pid
+
+master_pid() {
+    tr -d ' \n' 2>/dev/null <"$pid_file"
+}
+
+# smfi_setconn's inet:PORT@HOST is Postfix's inet:HOST:PORT.
+postfix_notation() {
+    case $1 in
+    inet:*@*)
+        address=${1#inet:}
+        echo "inet:${address#*@}:${address%%@*}"
+        ;;
+    unix:/*) echo "$1" ;;
+    *) fail "milter $1: want inet:PORT@HOST or unix:/path" ;;
+    esac
+}
+
+# The parents of DIR, down from the root, must let the user nobody pass.
+check_reachable() {
+    parent=$dir
+    while [ "$parent" != / ]; do
+        case $(stat -c %A "$parent") in
+        *[xt]) ;;
+        *) fail "$parent: not searchable for all users, so mail cannot be delivered below it" ;;
+        esac
+        parent=$(dirname "$parent")
+    done
+}
+
+make_directories() {
+    mkdir -p "$settings" "$dir/state" "$dir/mail" "$queue/pid" "$queue/maildrop" "$queue/public"
+    chmod 1777 "$dir/mail"
+    for part in active bounce corrupt defer deferred flush hold incoming private saved trace; do
+        mkdir -p "$queue/$part"
+        chmod 700 "$queue/$part"
+        chown mail "$queue/$part"
+    done
+    chmod 700 "$dir/state"
+    chown mail "$dir/state"
+    # Submission by the sendmail command would use these two; master checks them all the same.
+    chown mail:uucp "$queue/maildrop" "$queue/public"
+    chmod 1730 "$queue/maildrop"
+    chmod 710 "$queue/public"
+}
+
+# Where everything is, then who runs it, then how mail flows.
+main_cf() {
+    cat <<END
+compatibility_level = 3.6
+config_directory = $settings
+queue_directory = $queue
+data_directory = $dir/state
+daemon_directory = $programs
+command_directory = $POSTFIX_ROOT/usr/sbin
+sendmail_path = $POSTFIX_ROOT/usr/sbin/sendmail
+shlib_directory = $POSTFIX_ROOT/usr/lib/postfix
+meta_directory = $settings
+maillog_file = $dir/log
+maillog_file_prefixes = $dir
+import_environment = LD_LIBRARY_PATH=$LD_LIBRARY_PATH MAIL_CONFIG TZ
+export_environment = LD_LIBRARY_PATH=$LD_LIBRARY_PATH MAIL_CONFIG TZ
+
+mail_owner = mail
+setgid_group = uucp
+default_privs = nobody
+
+myhostname = mx.test.example
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+mynetworks = 127.0.0.0/8
+disable_dns_lookups = yes
+mydestination =
+alias_maps =
+alias_database =
+local_recipient_maps =
+smtpd_relay_restrictions = permit_mynetworks, reject
+smtpd_tls_security_level = none
+smtpd_error_sleep_time = 0
+default_transport = files
+relay_transport = files
+local_transport = files
+virtual_transport = files
+files_destination_recipient_limit = 1
+
+smtpd_milters = $1
+milter_default_action = tempfail
+milter_connect_timeout = 10s
+milter_command_timeout = 20s
+milter_content_timeout = 60s
+END
+}
+
+# service, type, private, unprivileged, chroot, wakeup, processes, program
+master_cf() {
+    cat <<END
+127.0.0.1:$1 inet n - n - - smtpd
+postlog unix-dgram n - n - 1 postlogd
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+proxymap unix - - n - - proxymap
+anvil unix - - n - 1 anvil
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+error unix - - n - - error
+retry unix - - n - - error
+discard unix - - n - - discard
+flush unix n - n 1000? 0 flush
+showq unix n - n - - showq
+files unix - n n - 10 pipe
+  flags= user=nobody null_sender= argv=$dir/deliver \${sender} \${recipient}
+END
+}
+
+deliver_script() {
+    cat <<END
+#!/bin/sh
+umask 022
+file=\$(mktemp -p "$dir/mail" XXXXXXXX) && cat >"\$file" && chmod 644 "\$file" || exit 75
+printf 'sender=%s\nrecipient=%s\n' "\$1" "\$2" >"\$file.env" && mv "\$file" "\$file.eml"
+END
+}
+
+start() {
+    milter=$(postfix_notation "$2")
+    LD_LIBRARY_PATH=$("$here/unpack.sh" "$POSTFIX_ROOT" postfix | tail -n 1)
+    export LD_LIBRARY_PATH MAIL_CONFIG="$settings"
+    mkdir -p "$dir"
+    chmod 755 "$dir"
+    check_reachable
+    make_directories
+    main_cf "$milter" >"$settings/main.cf"
+    master_cf "$1" >"$settings/master.cf"
+    deliver_script >"$dir/deliver"
+    chmod 755 "$dir/deliver"
+    # -w: returns when the servers are ready, or fails.
+    "$programs/master" -w -c "$settings" ||
+        fail "Postfix did not start on port $1:
+$(cat "$dir/log" 2>/dev/null)"
+}
+
+stop() {
+    pid=$(master_pid) || return 0
+    kill "$pid" 2>/dev/null || true
+    tries=200
+    while kill -0 "$pid" 2>/dev/null && [ $tries -gt 0 ]; do
+        sleep 0.05
+        tries=$((tries - 1))
+    done
+    kill -KILL "$pid" 2>/dev/null || true
+    rm -f "$pid_file"
+    # So that whoever made DIR can remove it.
+    [ -z "${SUDO_UID:-}" ] || chown -R "$SUDO_UID" "$dir"
+}
+
+case $command in
+start)
+    [ $# = 4 ] || fail "$usage"
+    if pid=$(master_pid) && kill -0 "$pid" 2>/dev/null; then
+        fail "$dir: Postfix runs here already, process $pid"
+    fi
+    start "$3" "$4"
+    ;;
+stop) stop ;;
+*) fail "$usage" ;;
+esac

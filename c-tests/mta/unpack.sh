@@ -1,0 +1,82 @@
+#!/bin/sh
+# Unpacks Debian or Ubuntu packages with their libraries into a directory; installs nothing.
+#
+#   unpack.sh ROOT PACKAGE...
+#
+# A mail server from the distribution would clash with the one a machine already has, so the tests
+# run it from ROOT, with `unpack.sh`'s last line of output as LD_LIBRARY_PATH. Libraries that are
+# installed already are not fetched. A second call with the same arguments does nothing.
+set -eu
+
+fail() {
+    echo "unpack.sh: $*" >&2
+    exit 1
+}
+
+[ $# -ge 2 ] || fail "usage: unpack.sh ROOT PACKAGE..."
+root=$1
+shift
+command -v apt-get >/dev/null || fail "apt-get not found: these tests need Debian or Ubuntu"
+
+installed() {
+    dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
+}
+
+# Library packages that a package depends on itself.
+libraries_of() {
+    apt-cache depends --important "$1" | sed -n 's/^ [ |]*\(Pre\)\{0,1\}Depends: \(lib[^<>:]*\)$/\2/p'
+}
+
+# The given packages and all libraries below them that are not installed. Programs that they depend
+# on as well (debconf, adduser) only matter to an installation.
+closure() {
+    found=
+    while [ $# -gt 0 ]; do
+        case " $found " in
+        *" $1 "*) ;;
+        *)
+            found="$found $1"
+            for library in $(libraries_of "$1"); do
+                installed "$library" || set -- "$@" "$library"
+            done
+            ;;
+        esac
+        shift
+    done
+    echo "$found"
+}
+
+# apt's sandbox user usually cannot write here; only root may choose another.
+download() {
+    if [ "$(id -u)" = 0 ]; then
+        apt-get -qq -o APT::Sandbox::User=root download "$@"
+    else
+        apt-get -qq download "$@"
+    fi
+}
+
+fetch() {
+    if ! apt-cache show "$1" >/dev/null 2>&1; then
+        # A new machine has no package lists yet.
+        apt-get -qq update || fail "no package lists: run apt-get update as root"
+    fi
+    rm -rf "$root" "$root.partial"
+    mkdir -p "$root.partial/debs"
+    (
+        cd "$root.partial/debs"
+        # shellcheck disable=SC2046 # one word per package
+        download $(closure "$@")
+    ) || fail "apt-get download failed for $*: is the package mirror reachable?"
+    for deb in "$root.partial"/debs/*.deb; do
+        dpkg -x "$deb" "$root.partial"
+    done
+    rm -r "$root.partial/debs"
+    # The loader ignores LD_LIBRARY_PATH for programs that change their group.
+    find "$root.partial" -perm /6000 -type f -exec chmod ug-s {} +
+    mv "$root.partial" "$root"
+}
+
+[ -d "$root" ] || fetch "$@"
+
+# Every directory below ROOT that holds a shared library.
+find "$root" -name 'lib*.so*' -exec dirname {} + | sort -u | paste -sd : -
