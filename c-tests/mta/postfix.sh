@@ -169,6 +169,7 @@ start() {
     chmod 755 "$dir"
     check_reachable
     make_directories
+    : >"$dir/log" # readable for whoever runs the tests
     main_cf "$milter" >"$settings/main.cf"
     master_cf "$1" >"$settings/master.cf"
     deliver_script >"$dir/deliver"
