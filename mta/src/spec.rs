@@ -48,11 +48,7 @@ pub struct SpecError {
 
 impl fmt::Display for SpecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "connection specification \"{}\" not understood: {}",
-            self.spec, self.problem
-        )
+        write!(f, "connection specification \"{}\" not understood: {}", self.spec, self.problem)
     }
 }
 
@@ -81,10 +77,7 @@ impl FromStr for ConnSpec {
     type Err = SpecError;
 
     fn from_str(text: &str) -> Result<ConnSpec, SpecError> {
-        let fail = |problem: String| SpecError {
-            spec: text.to_owned(),
-            problem,
-        };
+        let fail = |problem: String| SpecError { spec: text.to_owned(), problem };
         let (name, address) = text.split_once(':').unwrap_or(("unix", text));
         let Some(proto) = Proto::from_name(name) else {
             let hint = if name.starts_with('/') {
@@ -206,19 +199,14 @@ mod tests {
         assert_eq!(parse("LOCAL:/run/x:y"), unix("/run/x:y"));
         assert_eq!(parse("/run/x"), unix("/run/x"));
         assert_eq!(parse(":/run/x"), unix("/run/x"));
-        let inet = |port, host: Option<&str>| ConnSpec::Inet {
-            port,
-            host: host.map(str::to_owned),
-        };
+        let inet =
+            |port, host: Option<&str>| ConnSpec::Inet { port, host: host.map(str::to_owned) };
         assert_eq!(parse("inet:8891"), inet(8891, None));
         assert_eq!(parse("inet:8891@localhost"), inet(8891, Some("localhost")));
         assert_eq!(parse("inet:1@[192.0.2.1]"), inet(1, Some("192.0.2.1")));
         assert_eq!(
             parse("inet6:25@[IPv6:::1]"),
-            ConnSpec::Inet6 {
-                port: 25,
-                host: Some("::1".to_owned())
-            }
+            ConnSpec::Inet6 { port: 25, host: Some("::1".to_owned()) }
         );
     }
 

@@ -29,11 +29,7 @@ fn open_unix(path: &Path, timeout: Duration) -> io::Result<OwnedFd> {
         SocketFlags::CLOEXEC,
         None,
     )?;
-    set_socket_timeout(
-        &socket,
-        Timeout::Send,
-        Some(at_least_a_millisecond(timeout)),
-    )?;
+    set_socket_timeout(&socket, Timeout::Send, Some(at_least_a_millisecond(timeout)))?;
     match rustix::net::connect(&socket, &address) {
         Ok(()) => Ok(socket),
         Err(rustix::io::Errno::AGAIN) => Err(io::Error::new(
@@ -66,10 +62,7 @@ fn open_tcp(
         }
     }
     Err(last.unwrap_or_else(|| {
-        io::Error::new(
-            io::ErrorKind::NotFound,
-            format!("{host} has no address of that family"),
-        )
+        io::Error::new(io::ErrorKind::NotFound, format!("{host} has no address of that family"))
     }))
 }
 

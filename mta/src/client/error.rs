@@ -51,10 +51,9 @@ impl ClientError {
     pub fn is_closed(&self) -> bool {
         match self {
             ClientError::Closed { .. } => true,
-            ClientError::Io { source, .. } => matches!(
-                source.kind(),
-                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
-            ),
+            ClientError::Io { source, .. } => {
+                matches!(source.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+            }
             _ => false,
         }
     }
@@ -62,10 +61,7 @@ impl ClientError {
     /// Whether time ran out.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
-        matches!(
-            self,
-            ClientError::ReadTimeout { .. } | ClientError::WriteTimeout { .. }
-        )
+        matches!(self, ClientError::ReadTimeout { .. } | ClientError::WriteTimeout { .. })
     }
 }
 
@@ -83,11 +79,9 @@ impl fmt::Display for ClientError {
                 "no whole packet within {} s ({partial} bytes of one arrived)",
                 waited.as_secs_f32()
             ),
-            ClientError::WriteTimeout { waited } => write!(
-                f,
-                "the milter has read nothing for {} s",
-                waited.as_secs_f32()
-            ),
+            ClientError::WriteTimeout { waited } => {
+                write!(f, "the milter has read nothing for {} s", waited.as_secs_f32())
+            }
             ClientError::Closed { partial: 0 } => f.write_str("the milter closed the connection"),
             ClientError::Closed { partial } => write!(
                 f,

@@ -56,10 +56,7 @@ impl Client {
     pub fn connect(spec: &ConnSpec, timeout: Duration) -> Result<Client, ClientError> {
         match connect::open(spec, timeout) {
             Ok(socket) => Ok(Client::from_fd(socket)),
-            Err(source) => Err(ClientError::Connect {
-                spec: spec.clone(),
-                source,
-            }),
+            Err(source) => Err(ClientError::Connect { spec: spec.clone(), source }),
         }
     }
 
@@ -110,19 +107,12 @@ impl Client {
 
     /// Queues an offer.
     pub fn queue_optneg(&mut self, version: u32, actions: u32, protocol: u32) {
-        self.queue_command(&Command::Negotiate {
-            version,
-            actions,
-            protocol,
-        });
+        self.queue_command(&Command::Negotiate { version, actions, protocol });
     }
 
     /// Queues connection information.
     pub fn queue_connect(&mut self, host: impl AsRef<[u8]>, origin: &Origin) {
-        self.queue_command(&Command::Connect {
-            host: host.as_ref(),
-            origin,
-        });
+        self.queue_command(&Command::Connect { host: host.as_ref(), origin });
     }
 
     /// Queues a command.
@@ -183,10 +173,7 @@ impl Client {
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => self.wait_writable()?,
                 Err(error) => {
-                    return Err(ClientError::Io {
-                        action: "write",
-                        source: error.into(),
-                    });
+                    return Err(ClientError::Io { action: "write", source: error.into() });
                 }
             }
         }
@@ -199,24 +186,16 @@ impl Client {
         let mut interest = PollFlags::OUT | PollFlags::IN;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let wait = Timespec::try_from(left).unwrap_or(Timespec {
-                tv_sec: 3600,
-                tv_nsec: 0,
-            });
+            let wait = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 3600, tv_nsec: 0 });
             let mut fds = [PollFd::new(&self.socket, interest)];
             match poll(&mut fds, Some(&wait)) {
                 Ok(0) => {
-                    return Err(ClientError::WriteTimeout {
-                        waited: self.write_timeout,
-                    });
+                    return Err(ClientError::WriteTimeout { waited: self.write_timeout });
                 }
                 Ok(_) => {}
                 Err(Errno::INTR) => continue,
                 Err(error) => {
-                    return Err(ClientError::Io {
-                        action: "write",
-                        source: error.into(),
-                    });
+                    return Err(ClientError::Io { action: "write", source: error.into() });
                 }
             }
             let ready = fds[0].revents();
@@ -272,10 +251,8 @@ impl Client {
 
     /// Tells the milter that nothing more comes, and can still read.
     pub fn shutdown_write(&mut self) -> Result<(), ClientError> {
-        shutdown(&self.socket, Shutdown::Write).map_err(|error| ClientError::Io {
-            action: "shutdown",
-            source: error.into(),
-        })
+        shutdown(&self.socket, Shutdown::Write)
+            .map_err(|error| ClientError::Io { action: "shutdown", source: error.into() })
     }
 }
 

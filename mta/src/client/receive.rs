@@ -93,10 +93,7 @@ impl Buffer {
             Some(deadline) => deadline.saturating_duration_since(Instant::now()),
         };
         let partial = self.end - self.start;
-        let late = ClientError::ReadTimeout {
-            waited: timeout,
-            partial,
-        };
+        let late = ClientError::ReadTimeout { waited: timeout, partial };
         if wait.is_zero() && !timeout.is_zero() {
             return Err(late);
         }
@@ -150,8 +147,5 @@ impl Buffer {
 }
 
 fn read_error(error: Errno) -> ClientError {
-    ClientError::Io {
-        action: "read",
-        source: error.into(),
-    }
+    ClientError::Io { action: "read", source: error.into() }
 }

@@ -37,10 +37,7 @@ fn packets_are_read_whole_however_they_arrive() {
         milter
     });
     let packet = client.read_owned(BOUND).unwrap();
-    assert_eq!(
-        (packet.letter, &packet.payload[..]),
-        (b'y', &b"550 no\0"[..])
-    );
+    assert_eq!((packet.letter, &packet.payload[..]), (b'y', &b"550 no\0"[..]));
     assert_eq!(client.read_packet(BOUND).unwrap().letter, b'c');
     let mut milter = writer.join().unwrap();
     milter.write_all(b"\0\0\0\x01c\0\0\0\x01a").unwrap();

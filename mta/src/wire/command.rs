@@ -135,11 +135,7 @@ impl Command<'_> {
     pub fn encode(&self, out: &mut Vec<u8>) {
         let start = begin(out, self.letter());
         match self {
-            Command::Negotiate {
-                version,
-                actions,
-                protocol,
-            } => {
+            Command::Negotiate { version, actions, protocol } => {
                 for word in [version, actions, protocol] {
                     out.extend_from_slice(&word.to_be_bytes());
                 }

@@ -147,10 +147,7 @@ mod tests {
     fn every_bit_has_one_name() {
         for (names, all) in [
             (action::NAMES, action::ALL),
-            (
-                protocol::NAMES,
-                protocol::ALL | protocol::MDS_256K | protocol::MDS_1M,
-            ),
+            (protocol::NAMES, protocol::ALL | protocol::MDS_256K | protocol::MDS_1M),
         ] {
             let sum: u64 = names.iter().map(|(bit, _)| u64::from(*bit)).sum();
             assert_eq!(sum, u64::from(all));

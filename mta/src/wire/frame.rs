@@ -21,10 +21,7 @@ impl Packet<'_> {
     /// Copies the payload, so that the packet outlives the buffer.
     #[must_use]
     pub fn to_owned(&self) -> OwnedPacket {
-        OwnedPacket {
-            letter: self.letter,
-            payload: self.payload.to_vec(),
-        }
+        OwnedPacket { letter: self.letter, payload: self.payload.to_vec() }
     }
 }
 
@@ -41,10 +38,7 @@ impl OwnedPacket {
     /// The same packet, borrowed.
     #[must_use]
     pub fn as_packet(&self) -> Packet<'_> {
-        Packet {
-            letter: self.letter,
-            payload: &self.payload,
-        }
+        Packet { letter: self.letter, payload: &self.payload }
     }
 }
 
@@ -58,16 +52,9 @@ pub struct FrameError {
 impl fmt::Display for FrameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.length == 0 {
-            return write!(
-                f,
-                "a packet of length 0 (a packet has at least its one letter)"
-            );
+            return write!(f, "a packet of length 0 (a packet has at least its one letter)");
         }
-        write!(
-            f,
-            "a packet length of {} bytes, over the limit of {MAX_LENGTH}",
-            self.length
-        )
+        write!(f, "a packet length of {} bytes, over the limit of {MAX_LENGTH}", self.length)
     }
 }
 
@@ -117,10 +104,7 @@ pub fn split(buffer: &[u8]) -> Result<Option<(Packet<'_>, usize)>, FrameError> {
     let Some(content) = buffer.get(4..4 + size) else {
         return Ok(None);
     };
-    let packet = Packet {
-        letter: content[0],
-        payload: &content[1..],
-    };
+    let packet = Packet { letter: content[0], payload: &content[1..] };
     Ok(Some((packet, 4 + size)))
 }
 
@@ -163,12 +147,7 @@ mod tests {
     #[test]
     fn lengths_no_packet_can_have_are_refused() {
         assert_eq!(split(b"\0\0\0\0c"), Err(FrameError { length: 0 }));
-        assert_eq!(
-            split(b"\x40\0\0\0c"),
-            Err(FrameError {
-                length: 0x4000_0000
-            })
-        );
+        assert_eq!(split(b"\x40\0\0\0c"), Err(FrameError { length: 0x4000_0000 }));
         assert_eq!(split(b"\x3f\xff\xff\xffc"), Ok(None));
     }
 

@@ -113,10 +113,7 @@ impl std::error::Error for FormatError {}
 impl<'a> Reply<'a> {
     /// Reads a packet; surplus bytes and missing NULs are errors.
     pub fn parse(packet: Packet<'a>) -> Result<Reply<'a>, FormatError> {
-        let mut rest = Fields {
-            letter: packet.letter,
-            rest: packet.payload,
-        };
+        let mut rest = Fields { letter: packet.letter, rest: packet.payload };
         let reply = match packet.letter {
             b'O' => Reply::Negotiate {
                 version: rest.word()?,
@@ -134,10 +131,7 @@ impl<'a> Reply<'a> {
             b'4' => Reply::Shutdown,
             b'f' => Reply::ConnFail,
             b'y' => Reply::ReplyCode(rest.string()?),
-            b'h' => Reply::AddHeader {
-                name: rest.string()?,
-                value: rest.string()?,
-            },
+            b'h' => Reply::AddHeader { name: rest.string()?, value: rest.string()? },
             b'i' => Reply::InsertHeader {
                 index: rest.word()?,
                 name: rest.string()?,
@@ -148,10 +142,9 @@ impl<'a> Reply<'a> {
                 name: rest.string()?,
                 value: rest.string()?,
             },
-            b'e' => Reply::ChangeSender {
-                address: rest.string()?,
-                arguments: rest.optional_string()?,
-            },
+            b'e' => {
+                Reply::ChangeSender { address: rest.string()?, arguments: rest.optional_string()? }
+            }
             b'+' => Reply::AddRecipient(rest.string()?),
             b'2' => Reply::AddRecipientArgs {
                 address: rest.string()?,
@@ -211,10 +204,7 @@ struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     fn error(&self, problem: &'static str) -> FormatError {
-        FormatError {
-            letter: self.letter,
-            problem,
-        }
+        FormatError { letter: self.letter, problem }
     }
 
     fn word(&mut self) -> Result<u32, FormatError> {

@@ -43,12 +43,7 @@ impl fmt::Display for Reply<'_> {
             None => String::new(),
         };
         match self {
-            Reply::Negotiate {
-                version,
-                actions,
-                protocol: steps,
-                ..
-            } => write!(
+            Reply::Negotiate { version, actions, protocol: steps, .. } => write!(
                 f,
                 "version {version}, actions {}, protocol {}",
                 describe(*actions, action::NAMES),
@@ -71,11 +66,7 @@ impl fmt::Display for Reply<'_> {
                 let (name, value) = (text(name), text(value));
                 write!(f, "insert header at {index} {name}: {value}")
             }
-            Reply::ChangeHeader {
-                index,
-                name,
-                value: [],
-            } => {
+            Reply::ChangeHeader { index, name, value: [] } => {
                 write!(f, "delete header {index} {}", text(name))
             }
             Reply::ChangeHeader { index, name, value } => {

@@ -23,43 +23,12 @@ fn every_reply_is_read() {
         (b'f', b"", Reply::ConnFail),
         (b'y', b"550 no\0", Reply::ReplyCode(b"550 no")),
         (b'h', b"X\0v\0", Reply::AddHeader { name, value }),
-        (
-            b'i',
-            number,
-            Reply::InsertHeader {
-                index: 2,
-                name,
-                value,
-            },
-        ),
-        (
-            b'm',
-            number,
-            Reply::ChangeHeader {
-                index: 2,
-                name,
-                value,
-            },
-        ),
-        (
-            b'e',
-            b"<a>\0",
-            Reply::ChangeSender {
-                address,
-                arguments: None,
-            },
-        ),
-        (
-            b'e',
-            b"<a>\0RET=FULL\0",
-            Reply::ChangeSender { address, arguments },
-        ),
+        (b'i', number, Reply::InsertHeader { index: 2, name, value }),
+        (b'm', number, Reply::ChangeHeader { index: 2, name, value }),
+        (b'e', b"<a>\0", Reply::ChangeSender { address, arguments: None }),
+        (b'e', b"<a>\0RET=FULL\0", Reply::ChangeSender { address, arguments }),
         (b'+', b"<a>\0", Reply::AddRecipient(address)),
-        (
-            b'2',
-            b"<a>\0RET=FULL\0",
-            Reply::AddRecipientArgs { address, arguments },
-        ),
+        (b'2', b"<a>\0RET=FULL\0", Reply::AddRecipientArgs { address, arguments }),
         (b'-', b"<a>\0", Reply::DeleteRecipient(address)),
         (b'q', b"spam\0", Reply::Quarantine(b"spam")),
         (b'b', b"", Reply::ReplaceBody(b"")),
