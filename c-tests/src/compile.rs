@@ -53,10 +53,7 @@ impl Compile {
 
     /// A C++ source.
     pub fn cxx(source: impl AsRef<Path>) -> Self {
-        Self {
-            compiler: "g++".into(),
-            ..Self::c(source)
-        }
+        Self { compiler: "g++".into(), ..Self::c(source) }
     }
 
     /// Compiles against these headers in place of Debian's.
@@ -82,13 +79,9 @@ impl Compile {
         let text = fs::read(&self.source).map_err(|e| Error::new(self.source.display(), e))?;
         let mut hasher = DefaultHasher::new();
         (&text, &self.compiler, &self.flags, &self.libs, self.headers).hash(&mut hasher);
-        newest_header(self.headers.include()?)?.hash(&mut hasher);
-        let stem = self
-            .source
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        newest_header(&self.headers.include()?.join("libmilter"))?.hash(&mut hasher);
+        newest_header(self.source.parent().unwrap_or(Path::new(".")))?.hash(&mut hasher);
+        let stem = self.source.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let base = paths::work_dir("bin")?.join(format!("{stem}-{:016x}", hasher.finish()));
         let object = base.with_extension("o");
         make(&object, &[], |output| {
@@ -97,11 +90,7 @@ impl Compile {
             cc.arg("-c").arg(&self.source).arg("-o").arg(output);
             run(&mut cc, ADVICE).map(drop)
         })?;
-        Ok(Program {
-            compile: self,
-            base,
-            object,
-        })
+        Ok(Program { compile: self, base, object })
     }
 }
 
@@ -117,21 +106,13 @@ impl Program {
     /// The executable linked with `-lmilter` (Debian's, as existing filters are).
     pub fn dynamic(&self) -> Result<PathBuf> {
         let lib = &reference::reference()?.lib;
-        self.link(
-            "dynamic",
-            &[],
-            &[format!("-L{}", lib.display()), "-lmilter".into()],
-        )
+        self.link("dynamic", &[], &[format!("-L{}", lib.display()), "-lmilter".into()])
     }
 
     /// The executable with Debian's static library in it.
     pub fn static_reference(&self) -> Result<PathBuf> {
         let archive = reference::reference()?.archive();
-        self.link(
-            "static-reference",
-            &[&archive],
-            &[archive.display().to_string()],
-        )
+        self.link("static-reference", &[&archive], &[archive.display().to_string()])
     }
 
     /// The executable with our static library in it.
@@ -144,10 +125,7 @@ impl Program {
         let exe = self.base.with_extension(kind);
         make(&exe, newer_than, |output| {
             let mut cc = Command::new(&self.compile.compiler);
-            cc.args(&self.compile.flags)
-                .arg(&self.object)
-                .arg("-o")
-                .arg(output);
+            cc.args(&self.compile.flags).arg(&self.object).arg("-o").arg(output);
             cc.args(with).args(&self.compile.libs);
             run(&mut cc, ADVICE).map(drop)
         })?;
@@ -161,16 +139,10 @@ pub(crate) fn make(
     inputs: &[&Path],
     recipe: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<()> {
-    let name = file
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     paths::locked(&name, || {
         let fresh = modified(file).is_ok_and(|made| {
-            inputs
-                .iter()
-                .all(|input| modified(input).is_ok_and(|changed| changed <= made))
+            inputs.iter().all(|input| modified(input).is_ok_and(|changed| changed <= made))
         });
         if fresh {
             return Ok(());
@@ -185,12 +157,10 @@ fn modified(path: &Path) -> std::io::Result<SystemTime> {
     fs::metadata(path)?.modified()
 }
 
-/// When the headers last changed; a program compiled against older ones is stale.
-fn newest_header(include: PathBuf) -> Result<Option<SystemTime>> {
-    let dir = include.join("libmilter");
-    let entries = fs::read_dir(&dir).map_err(|e| Error::new(dir.display(), e))?;
-    Ok(entries
-        .flatten()
-        .filter_map(|entry| modified(&entry.path()).ok())
-        .max())
+/// When the newest header in a directory changed; a program compiled before that is stale.
+fn newest_header(dir: &Path) -> Result<Option<SystemTime>> {
+    let entries = fs::read_dir(dir).map_err(|e| Error::new(dir.display(), e))?;
+    let paths = entries.flatten().map(|entry| entry.path());
+    let headers = paths.filter(|path| path.extension().is_some_and(|e| e == "h"));
+    Ok(headers.filter_map(|path| modified(&path).ok()).max())
 }

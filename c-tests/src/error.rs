@@ -33,9 +33,8 @@ impl std::error::Error for Error {}
 
 /// Runs a tool to its end; failure becomes an error with the command line, output and advice.
 pub fn run(command: &mut Command, advice: &str) -> Result<Output> {
-    let output = command
-        .output()
-        .map_err(|e| Error(format!("cannot run {command:?}: {e}; {advice}")))?;
+    let output =
+        command.output().map_err(|e| Error(format!("cannot run {command:?}: {e}; {advice}")))?;
     if output.status.success() {
         return Ok(output);
     }

@@ -11,6 +11,7 @@
 //! Nothing here skips silently: a missing tool or package is an [`Error`] that says what to do.
 
 pub mod compile;
+pub mod differences;
 pub mod error;
 pub mod linkage;
 pub mod milter;
@@ -18,6 +19,7 @@ pub mod ours;
 pub mod paths;
 pub mod reference;
 pub mod syslog;
+pub mod trace;
 
 pub use compile::{Compile, Headers, Program};
 pub use error::{Error, Result};

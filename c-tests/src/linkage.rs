@@ -81,11 +81,9 @@ impl Linkage {
         let maps = fs::read_to_string(&path).map_err(|e| Error::new(&path, e))?;
         let mapped = |file: PathBuf| -> Result<bool> {
             let real = fs::canonicalize(&file).map_err(|e| Error::new(file.display(), e))?;
-            Ok(maps.lines().any(|line| {
-                line.split_whitespace()
-                    .nth(5)
-                    .is_some_and(|m| Path::new(m) == real)
-            }))
+            Ok(maps
+                .lines()
+                .any(|line| line.split_whitespace().nth(5).is_some_and(|m| Path::new(m) == real)))
         };
         let reference = mapped(reference::reference()?.shared())?;
         // Without a build of ours nothing of it can be mapped.

@@ -127,8 +127,7 @@ fn accepts(spec: &str) -> bool {
         Some(("inet" | "inet6", address)) => {
             let (port, host) = address.split_once('@').unwrap_or((address, "localhost"));
             let host = host.trim_matches(['[', ']']);
-            port.parse()
-                .is_ok_and(|port: u16| TcpStream::connect((host, port)).is_ok())
+            port.parse().is_ok_and(|port: u16| TcpStream::connect((host, port)).is_ok())
         }
         Some(("unix" | "local", path)) => UnixStream::connect(path).is_ok(),
         _ => UnixStream::connect(spec).is_ok(),

@@ -54,31 +54,19 @@ fn build() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command
-        .args([
-            "build",
-            "--quiet",
-            "--release",
-            "--package",
-            "libmilter",
-            "--lib",
-        ])
+        .args(["build", "--quiet", "--release", "--package", "libmilter", "--lib"])
         .arg("--target-dir")
         .arg(target)
         .current_dir(paths::workspace());
-    run(
-        &mut command,
-        "the library has to build before it can be compared",
-    )?;
+    run(&mut command, "the library has to build before it can be compared")?;
     Ok(target.join("release"))
 }
 
 fn lay_out(built: &Path) -> Result<Ours> {
     let lib = paths::work_dir("ours")?;
-    for (name, file) in [
-        ("libmilter.so", "libmilter.so"),
-        (SONAME, "libmilter.so"),
-        ("libmilter.a", "libmilter.a"),
-    ] {
+    for (name, file) in
+        [("libmilter.so", "libmilter.so"), (SONAME, "libmilter.so"), ("libmilter.a", "libmilter.a")]
+    {
         let real = built.join(file);
         let real = fs::canonicalize(&real).map_err(|e| Error::new(real.display(), e))?;
         let link = lib.join(name);
@@ -88,8 +76,5 @@ fn lay_out(built: &Path) -> Result<Ours> {
         let _ = fs::remove_file(&link);
         symlink(&real, &link).map_err(|e| Error::new(link.display(), e))?;
     }
-    Ok(Ours {
-        include: paths::workspace().join("include"),
-        lib,
-    })
+    Ok(Ours { include: paths::workspace().join("include"), lib })
 }

@@ -24,9 +24,7 @@ pub fn target() -> Result<&'static Path> {
         .get_or_init(|| {
             let exe = std::env::current_exe().ok()?;
             // Cargo marks the top of every target directory with this file.
-            exe.ancestors()
-                .find(|dir| dir.join("CACHEDIR.TAG").exists())
-                .map(Path::to_path_buf)
+            exe.ancestors().find(|dir| dir.join("CACHEDIR.TAG").exists()).map(Path::to_path_buf)
         })
         .as_deref()
         .ok_or_else(|| {

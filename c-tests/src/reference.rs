@@ -64,10 +64,7 @@ fn locate(root: &Path) -> Result<Reference> {
     }
     candidates
         .into_iter()
-        .map(|lib| Reference {
-            include: include.clone(),
-            lib,
-        })
+        .map(|lib| Reference { include: include.clone(), lib })
         .find(|r| header.exists() && r.shared().exists() && r.archive().exists())
         .ok_or_else(|| Error(format!("no libmilter below {}; {ADVICE}", root.display())))
 }
@@ -95,8 +92,6 @@ fn download(into: &Path) -> Result<()> {
     if rustix::process::geteuid().is_root() {
         apt.args(["-o", "APT::Sandbox::User=root"]);
     }
-    apt.args(["-q", "download"])
-        .args(PACKAGES)
-        .current_dir(into);
+    apt.args(["-q", "download"]).args(PACKAGES).current_dir(into);
     run(&mut apt, ADVICE).map(drop)
 }

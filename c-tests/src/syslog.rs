@@ -19,14 +19,8 @@ pub fn shim() -> Result<PathBuf> {
     let shared = paths::work_dir("bin")?.join("syslog_shim.so");
     make(&shared, &[&source], |output| {
         let mut cc = Command::new("gcc");
-        cc.args(["-O1", "-Wall", "-Werror", "-fPIC", "-shared", "-o"])
-            .arg(output)
-            .arg(&source);
-        run(
-            &mut cc,
-            "the C tests need a C compiler: apt-get install gcc libc6-dev",
-        )
-        .map(drop)
+        cc.args(["-O1", "-Wall", "-Werror", "-fPIC", "-shared", "-o"]).arg(output).arg(&source);
+        run(&mut cc, "the C tests need a C compiler: apt-get install gcc libc6-dev").map(drop)
     })?;
     Ok(shared)
 }
@@ -41,18 +35,13 @@ impl Log {
     /// Makes `command`, which must preload the shim, log into `file`.
     pub fn attach(command: &mut Command, file: impl AsRef<Path>) -> Self {
         command.env(FILE_VARIABLE, file.as_ref());
-        Self {
-            file: file.as_ref().to_path_buf(),
-        }
+        Self { file: file.as_ref().to_path_buf() }
     }
 
     /// Lines so far, each `<priority name> <text>` such as `err mymilter: bad thing`.
     pub fn lines(&self) -> Result<Vec<String>> {
         match fs::read(&self.file) {
-            Ok(text) => Ok(String::from_utf8_lossy(&text)
-                .lines()
-                .map(str::to_owned)
-                .collect()),
+            Ok(text) => Ok(String::from_utf8_lossy(&text).lines().map(str::to_owned).collect()),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(e) => Err(Error::new(self.file.display(), e)),
         }

@@ -1,0 +1,134 @@
+//! Every scripted session with every way of linking; `sessions/*.txt` says what is played.
+//!
+//! `UPDATE_SESSIONS=1 cargo test -p c-tests --test sessions` records what our library does in the
+//! sessions that name a difference; read the change of `sessions/ours` before committing it.
+
+use c_tests::Linkage;
+use c_tests::differences::entries;
+use c_tests::trace::session::Session;
+use c_tests::trace::suite::{self, Key, Results};
+use c_tests::trace::transcript::difference;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::OnceLock;
+
+fn sessions() -> &'static BTreeMap<Key, Session> {
+    static SESSIONS: OnceLock<BTreeMap<Key, Session>> = OnceLock::new();
+    SESSIONS.get_or_init(|| suite::sessions().unwrap())
+}
+
+fn reference() -> &'static Results {
+    static REFERENCE: OnceLock<Results> = OnceLock::new();
+    REFERENCE.get_or_init(|| suite::run(sessions(), Linkage::ReferenceDynamic).unwrap())
+}
+
+/// Fails with all problems at once.
+fn report(problems: &[String]) {
+    let mut text = String::new();
+    for problem in problems.iter().take(20) {
+        writeln!(text, "\n{problem}").unwrap();
+    }
+    assert!(problems.is_empty(), "{} problems{text}", problems.len());
+}
+
+#[test]
+fn there_are_enough_sessions() {
+    assert!(sessions().len() >= 400, "{}", sessions().len());
+}
+
+#[test]
+fn the_reference_does_what_the_sessions_expect() {
+    let mut problems = Vec::new();
+    for (key, session) in sessions() {
+        match &reference()[key] {
+            Ok(transcript) => {
+                let text = transcript.to_string();
+                let missing =
+                    session.expect.iter().filter(|line| !text.lines().any(|l| l == *line));
+                problems.extend(missing.map(|line| format!("{key:?}: no line {line}\n{text}")));
+            }
+            Err(error) => problems.push(format!("{key:?}: {error}")),
+        }
+    }
+    report(&problems);
+}
+
+#[test]
+fn reference_static_equals_reference_dynamic() {
+    let other = suite::run(sessions(), Linkage::ReferenceStatic).unwrap();
+    let differing = sessions().keys().filter(|key| reference()[*key] != other[*key]);
+    report(&differing.map(|key| format!("{key:?}: {:?}", other[key])).collect::<Vec<_>>());
+}
+
+/// Equal where no difference is named; else different, and exactly as recorded.
+fn compare(linkage: Linkage) {
+    let ours = suite::run(sessions(), linkage).unwrap();
+    if linkage == Linkage::OursDynamic && std::env::var_os("UPDATE_SESSIONS").is_some() {
+        suite::record(sessions(), &ours).unwrap();
+    }
+    let recorded = suite::recorded().unwrap();
+    let mut problems = Vec::new();
+    for (key, session) in sessions() {
+        let (theirs, ours) = match (&reference()[key], &ours[key]) {
+            (Ok(theirs), Ok(ours)) => (theirs, ours),
+            (theirs, ours) => {
+                let errors = [theirs, ours].map(|side| side.as_ref().err());
+                problems.push(format!("{key:?}: (reference, ours) failed {errors:?}"));
+                continue;
+            }
+        };
+        let named = &session.differs;
+        if named.is_empty() {
+            if theirs != ours {
+                problems.push(format!("{key:?} differs\n{}", difference(theirs, ours)));
+            }
+        } else if theirs == ours {
+            problems.push(format!("{key:?} names {named:?} but does not differ\n{ours}"));
+        } else {
+            match recorded.get(key) {
+                Some(wanted) if wanted == ours => {}
+                Some(wanted) => {
+                    let text = difference(wanted, ours).replace("reference:", "recorded:");
+                    problems.push(format!("{key:?} {named:?} is not as recorded\n{text}"));
+                }
+                None => problems.push(format!("{key:?} {named:?} is not recorded\n{ours}")),
+            }
+        }
+    }
+    report(&problems);
+}
+
+#[test]
+fn ours_dynamic() {
+    compare(Linkage::OursDynamic);
+}
+
+#[test]
+fn ours_static() {
+    compare(Linkage::OursStatic);
+}
+
+#[test]
+fn ours_preloaded() {
+    compare(Linkage::OursPreload);
+}
+
+#[test]
+fn recorded_transcripts_belong_to_differing_sessions() {
+    let stale = suite::recorded()
+        .unwrap()
+        .into_keys()
+        .filter(|key| sessions().get(key).is_none_or(|session| session.differs.is_empty()));
+    report(&stale.map(|key| format!("{key:?} is recorded in vain")).collect::<Vec<_>>());
+}
+
+#[test]
+fn named_differences_are_documented() {
+    let entries = entries().unwrap();
+    let mut problems = Vec::new();
+    for (key, session) in sessions() {
+        let unknown = session.differs.iter().filter(|id| !entries.contains(*id));
+        problems.extend(unknown.map(|id| format!("{key:?}: docs/differences.md has no {id}")));
+    }
+    report(&problems);
+}
