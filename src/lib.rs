@@ -21,3 +21,9 @@ pub mod sys;
 
 #[doc(hidden)]
 pub mod net;
+
+#[doc(hidden)]
+pub mod runtime;
+
+#[doc(hidden)]
+pub mod ffi;

@@ -1,0 +1,40 @@
+//! Compiles the C half of `smfi_setmlreply` and names the shared library.
+
+use std::env;
+
+/// Name in the dynamic section, that programs linked with the library look for at run time.
+/// Debian's; other distributions set `LIBMILTER_SONAME` (see README.md).
+const SONAME: &str = "libmilter.so.1.0.1";
+
+fn main() {
+    println!("cargo:rerun-if-env-changed=LIBMILTER_SONAME");
+    println!("cargo:rerun-if-changed=src/ffi/setmlreply.c");
+    let apple = env::var("CARGO_CFG_TARGET_VENDOR").is_ok_and(|vendor| vendor == "apple");
+    if !apple {
+        let soname = env::var("LIBMILTER_SONAME").unwrap_or_else(|_| SONAME.to_owned());
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,{soname}");
+        // A missing symbol is an error now, not when a filter is started.
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-z,defs");
+    }
+    without_lto_flags();
+    cc::Build::new()
+        .file("src/ffi/setmlreply.c")
+        .flag("-fvisibility=hidden")
+        .warnings_into_errors(true)
+        .compile("milter_setmlreply");
+}
+
+/// Distributions set `-flto` in CFLAGS; rustc's linker can't read GCC's intermediate code, and
+/// would leave the shim undefined.
+fn without_lto_flags() {
+    for (name, value) in env::vars() {
+        if name == "CFLAGS" || name.starts_with("CFLAGS_") || name.ends_with("_CFLAGS") {
+            let kept: Vec<&str> = value
+                .split_whitespace()
+                .filter(|flag| !flag.starts_with("-flto") && !flag.starts_with("-ffat-lto"))
+                .collect();
+            // SAFETY: the build script has no other thread.
+            unsafe { env::set_var(&name, kept.join(" ")) };
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The callbacks of a C filter: the only place that calls pointers from C.
+
+use std::ffi::{c_char, c_int, c_ulong};
+
+use super::types::{_SOCK_ADDR, EventCallback, SMFICTX, smfiDesc};
+use crate::proto::address::Address;
+use crate::proto::codes::{LIBRARY_VERSION, LIBRARY_VERSION_MDS, status, step};
+use crate::proto::command::Command;
+use crate::proto::negotiate::{FilterTraits, Offer, Request};
+use crate::session::{Context, Filter};
+
+/// A registered filter. A run keeps its own copy, so that registering again does not change the
+/// callbacks under sessions that are open.
+#[derive(Clone)]
+pub(super) struct CFilter {
+    callbacks: smfiDesc,
+    traits: FilterTraits,
+}
+
+// SAFETY: the function pointers may be called from any thread: so says the interface that the
+// filter was written for. The only other pointer, the name, is NULL (see `new`).
+unsafe impl Send for CFilter {}
+// SAFETY: as above.
+unsafe impl Sync for CFilter {}
+
+/// Whether a filter of this version is one the library can serve.
+pub(super) fn version_fits(version: c_int) -> bool {
+    const MAJOR: u32 = 0x7f00_0000;
+    const MINOR: u32 = 0x007f_ff00;
+    let version = version.cast_unsigned();
+    (2..=4).contains(&version) || version & (MAJOR | MINOR) == LIBRARY_VERSION & (MAJOR | MINOR)
+}
+
+/// A C number in the width that all systems share.
+#[allow(clippy::unnecessary_cast, reason = "c_ulong has 32 bits on some systems")]
+fn wide(number: c_ulong) -> u64 {
+    number as u64
+}
+
+impl CFilter {
+    /// Keeps what the filter's version has; older filters pass a shorter structure.
+    pub(super) fn new(mut desc: smfiDesc) -> CFilter {
+        desc.xxfi_name = std::ptr::null_mut();
+        if desc.xxfi_version <= 2 {
+            desc.xxfi_unknown = None;
+        }
+        if desc.xxfi_version <= 3 {
+            desc.xxfi_data = None;
+        }
+        if desc.xxfi_version <= 4 {
+            desc.xxfi_negotiate = None;
+        }
+        let absent = [
+            (desc.xxfi_connect.is_none(), step::NOCONNECT),
+            (desc.xxfi_helo.is_none(), step::NOHELO),
+            (desc.xxfi_envfrom.is_none(), step::NOMAIL),
+            (desc.xxfi_envrcpt.is_none(), step::NORCPT),
+            (desc.xxfi_body.is_none(), step::NOBODY),
+            (desc.xxfi_header.is_none(), step::NOHDRS),
+            (desc.xxfi_eoh.is_none(), step::NOEOH),
+            (desc.xxfi_unknown.is_none(), step::NOUNKNOWN),
+            (desc.xxfi_data.is_none(), step::NODATA),
+        ];
+        let absent = absent.iter().filter(|(absent, _)| *absent).map(|(_, flag)| flag).sum();
+        let mds = desc.xxfi_version >= LIBRARY_VERSION_MDS.cast_signed();
+        let actions = wide(desc.xxfi_flags);
+        CFilter { callbacks: desc, traits: FilterTraits { actions, absent, mds } }
+    }
+
+    fn event_callback(&self, command: Command) -> EventCallback {
+        match command {
+            Command::Data => self.callbacks.xxfi_data,
+            Command::Eoh => self.callbacks.xxfi_eoh,
+            Command::Eom => self.callbacks.xxfi_eom,
+            Command::Abort => self.callbacks.xxfi_abort,
+            Command::Quit => self.callbacks.xxfi_close,
+            _ => None,
+        }
+    }
+}
+
+/// The context as C gets it. It is only ever shared; C has no means to look into it.
+fn pointer(context: &Context) -> *mut SMFICTX {
+    std::ptr::from_ref(context).cast_mut().cast()
+}
+
+/// An array of pointers to the strings in `bytes`, with NULL at the end; each string ends in NUL.
+fn argument_pointers(bytes: &mut [u8]) -> Vec<*mut c_char> {
+    let base: *mut c_char = bytes.as_mut_ptr().cast();
+    let mut pointers = vec![base];
+    for (at, _) in bytes.iter().enumerate().filter(|(_, b)| **b == 0) {
+        // Stays within the slice or one byte behind it; the latter is replaced below.
+        pointers.push(base.wrapping_add(at + 1));
+    }
+    if let Some(last) = pointers.last_mut() {
+        *last = std::ptr::null_mut();
+    }
+    pointers
+}
+
+/// Storage for any address a client can have, so that a filter may read as much as it likes.
+#[repr(C)]
+union AnyAddress {
+    storage: libc::sockaddr_storage,
+    v4: libc::sockaddr_in,
+    v6: libc::sockaddr_in6,
+    unix: libc::sockaddr_un,
+}
+
+impl AnyAddress {
+    /// The address in C form; `None` if it is not known.
+    fn new(address: &Address) -> Option<AnyAddress> {
+        // SAFETY: socket addresses are made of numbers, for which zero is valid.
+        let storage: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
+        let mut any = AnyAddress { storage };
+        match address {
+            Address::Unknown => return None,
+            Address::V4(port, ip) => {
+                // SAFETY: all bytes of the union were initialised.
+                let v4 = unsafe { &mut any.v4 };
+                v4.sin_family = libc::AF_INET as libc::sa_family_t;
+                v4.sin_port = u16::from_ne_bytes(*port);
+                v4.sin_addr.s_addr = u32::from_ne_bytes(ip.octets());
+            }
+            Address::V6(port, ip) => {
+                // SAFETY: all bytes of the union were initialised.
+                let v6 = unsafe { &mut any.v6 };
+                v6.sin6_family = libc::AF_INET6 as libc::sa_family_t;
+                v6.sin6_port = u16::from_ne_bytes(*port);
+                v6.sin6_addr.s6_addr = ip.octets();
+            }
+            Address::Unix(path) => {
+                // SAFETY: all bytes of the union were initialised.
+                let unix = unsafe { &mut any.unix };
+                unix.sun_family = libc::AF_UNIX as libc::sa_family_t;
+                let room = unix.sun_path.len() - 1;
+                for (place, byte) in unix.sun_path.iter_mut().zip(path.iter().take(room)) {
+                    *place = *byte as c_char;
+                }
+            }
+        }
+        Some(any)
+    }
+}
+
+impl Filter for CFilter {
+    fn traits(&self) -> FilterTraits {
+        self.traits
+    }
+
+    fn serves(&self, command: Command) -> bool {
+        let c = &self.callbacks;
+        match command {
+            Command::Negotiate => c.xxfi_negotiate.is_some(),
+            Command::Connect => c.xxfi_connect.is_some(),
+            Command::Helo => c.xxfi_helo.is_some(),
+            Command::Mail => c.xxfi_envfrom.is_some(),
+            Command::Rcpt => c.xxfi_envrcpt.is_some(),
+            Command::Header => c.xxfi_header.is_some(),
+            Command::Body => c.xxfi_body.is_some(),
+            Command::Unknown => c.xxfi_unknown.is_some(),
+            Command::Macro => false,
+            Command::QuitNc => c.xxfi_close.is_some(),
+            _ => self.event_callback(command).is_some(),
+        }
+    }
+
+    fn negotiate(&self, context: &Context, offer: &Offer, request: &mut Request) -> i32 {
+        let Some(callback) = self.callbacks.xxfi_negotiate else { return status::ALL_OPTS };
+        // Wider than 32 bits on most systems; narrower values than the wire's do not occur.
+        let long = |n: u64| n as c_ulong;
+        let (mut actions, mut protocol) = (long(request.actions), long(request.protocol));
+        let (mut unused2, mut unused3) = (0, 0);
+        // SAFETY: a callback of the filter, with the arguments its type asks for; all pointers are
+        // valid during the call.
+        let result = unsafe {
+            callback(
+                pointer(context),
+                long(offer.actions.into()),
+                long(offer.shown_protocol().into()),
+                0,
+                0,
+                &raw mut actions,
+                &raw mut protocol,
+                &raw mut unused2,
+                &raw mut unused3,
+            )
+        };
+        *request = Request { actions: wide(actions), protocol: wide(protocol) };
+        result
+    }
+
+    fn connect(&self, context: &Context, host: &mut [u8], address: &Address) -> i32 {
+        let Some(callback) = self.callbacks.xxfi_connect else { return status::CONTINUE };
+        let mut storage = AnyAddress::new(address);
+        let address = storage.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
+        let host = host.as_mut_ptr().cast();
+        // SAFETY: a callback of the filter; the host name ends in NUL and the address is NULL or
+        // of the family it names, both valid during the call.
+        unsafe { callback(pointer(context), host, address.cast::<_SOCK_ADDR>()) }
+    }
+
+    fn helo(&self, context: &Context, name: &mut [u8]) -> i32 {
+        let Some(callback) = self.callbacks.xxfi_helo else { return status::CONTINUE };
+        // SAFETY: a callback of the filter; the session checked that the name ends in NUL.
+        unsafe { callback(pointer(context), name.as_mut_ptr().cast()) }
+    }
+
+    fn envelope(&self, context: &Context, command: Command, strings: &mut [u8]) -> i32 {
+        let callback = match command {
+            Command::Mail => self.callbacks.xxfi_envfrom,
+            _ => self.callbacks.xxfi_envrcpt,
+        };
+        let Some(callback) = callback else { return status::CONTINUE };
+        let mut pointers = argument_pointers(strings);
+        // SAFETY: a callback of the filter; the array ends in NULL and each string in NUL.
+        unsafe { callback(pointer(context), pointers.as_mut_ptr()) }
+    }
+
+    fn header(&self, context: &Context, strings: &mut [u8], value: usize) -> i32 {
+        let Some(callback) = self.callbacks.xxfi_header else { return status::CONTINUE };
+        let name: *mut c_char = strings.as_mut_ptr().cast();
+        let value = name.wrapping_add(value.min(strings.len().saturating_sub(1)));
+        // SAFETY: a callback of the filter; the session checked that both strings end in NUL.
+        unsafe { callback(pointer(context), name, value) }
+    }
+
+    fn body(&self, context: &Context, chunk: &mut [u8]) -> i32 {
+        let Some(callback) = self.callbacks.xxfi_body else { return status::CONTINUE };
+        // SAFETY: a callback of the filter; the chunk has the length that is passed.
+        unsafe { callback(pointer(context), chunk.as_mut_ptr(), chunk.len()) }
+    }
+
+    fn unknown(&self, context: &Context, text: &mut [u8]) -> i32 {
+        let Some(callback) = self.callbacks.xxfi_unknown else { return status::CONTINUE };
+        // SAFETY: a callback of the filter; the session puts a NUL behind the text.
+        unsafe { callback(pointer(context), text.as_ptr().cast()) }
+    }
+
+    fn event(&self, context: &Context, command: Command) -> i32 {
+        let Some(callback) = self.event_callback(command) else { return status::CONTINUE };
+        // SAFETY: a callback of the filter, with the argument its type asks for.
+        unsafe { callback(pointer(context)) }
+    }
+}

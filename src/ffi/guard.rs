@@ -1,0 +1,76 @@
+//! Pointers from C, and panics kept from it.
+
+use std::ffi::{CStr, c_char, c_int};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
+
+use super::types::{MI_FAILURE, MI_SUCCESS, SMFICTX};
+use crate::session::{Context, Refused};
+use crate::sys::log::{Priority, write};
+
+/// Runs the body of an exported function: a panic becomes a line in the log and `failure`.
+pub(super) fn guard<T>(failure: T, body: impl FnOnce() -> T) -> T {
+    quiet_panics();
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or(failure)
+}
+
+/// Panics go to the system log: stderr belongs to the program.
+pub(super) fn quiet_panics() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        // Only the shared library has this copy of the standard library for itself.
+        if cfg!(not(test)) {
+            std::panic::set_hook(Box::new(|info| {
+                write(Priority::Error, &format!("libmilter: internal error: {info}"));
+            }));
+        }
+    });
+}
+
+/// A string from C, without its NUL.
+///
+/// # Safety
+/// The pointer is NULL or a NUL-terminated string that stays as it is while it is used.
+pub(super) unsafe fn text<'a>(string: *const c_char) -> Option<&'a [u8]> {
+    if string.is_null() {
+        return None;
+    }
+    // SAFETY: not NULL, and by the caller's promise terminated.
+    Some(unsafe { CStr::from_ptr(string) }.to_bytes())
+}
+
+/// Several strings from C, without their NULs.
+///
+/// # Safety
+/// Each is as [`text`] asks.
+pub(super) unsafe fn texts<'a, const N: usize>(
+    strings: [*const c_char; N],
+) -> [Option<&'a [u8]>; N] {
+    // SAFETY: by the caller's promise.
+    strings.map(|string| unsafe { text(string) })
+}
+
+/// The context behind a pointer from C.
+///
+/// # Safety
+/// The pointer is NULL or the context a callback got, whose session has not ended.
+pub(super) unsafe fn context<'a>(ctx: *mut SMFICTX) -> Option<&'a Context> {
+    // SAFETY: by the caller's promise; contexts are only ever shared, never borrowed mutably.
+    unsafe { ctx.cast::<Context>().as_ref() }
+}
+
+/// Runs the body of an exported function on a context; NULL is a failure.
+///
+/// # Safety
+/// The pointer is NULL or the context a callback got, whose session has not ended.
+pub(super) unsafe fn with_context(
+    ctx: *mut SMFICTX,
+    body: impl FnOnce(&Context) -> Result<(), Refused>,
+) -> c_int {
+    // SAFETY: by the caller's promise.
+    let Some(context) = (unsafe { context(ctx) }) else { return MI_FAILURE };
+    guard(MI_FAILURE, || match body(context) {
+        Ok(()) => MI_SUCCESS,
+        Err(_) => MI_FAILURE,
+    })
+}

@@ -1,0 +1,99 @@
+//! Exported functions that run a filter and stop it.
+
+use std::ffi::c_int;
+use std::sync::Arc;
+
+use super::guard::guard;
+use super::process::{MAX_DATA_SIZE, SETTINGS};
+use super::types::{MI_FAILURE, MI_SUCCESS};
+use crate::runtime::{Control, Level, Log, Options, serve};
+use crate::sys::log::Priority;
+use crate::sys::signal;
+
+static CONTROL: Control = Control::new();
+
+/// Environment variable with the largest number of threads that run callbacks.
+const MAX_THREADS: &str = "LIBMILTER_MAX_THREADS";
+
+/// Serves MTAs until asked to stop.
+///
+/// Call after smfi_register and smfi_setconn. Opens the socket unless smfi_opensocket has; starts
+/// threads; ignores SIGPIPE; waits for HUP and TERM, which stop the filter when the messages in
+/// hand are finished (5 seconds at most), and for INT, which stops it at once. When it returns, no
+/// callback is running or will be called, except for one that has blocked for more than 5 seconds
+/// after that; it may be called again. Thread: any, one at a time. Returns MI_SUCCESS after a stop
+/// however it was asked for, or MI_FAILURE; the reason is logged.
+#[unsafe(no_mangle)]
+pub extern "C" fn smfi_main() -> c_int {
+    guard(MI_FAILURE, || if run().is_some() { MI_SUCCESS } else { MI_FAILURE })
+}
+
+fn run() -> Option<()> {
+    let (filter, log) = {
+        let settings = SETTINGS.lock();
+        match &settings.filter {
+            Some((filter, log)) => (filter.clone(), Arc::clone(log)),
+            None => {
+                let text = "smfi_main needs smfi_register to be called before";
+                Log::new("Unknown").line(Priority::Error, text);
+                return None;
+            }
+        }
+    };
+    signal::ignore_sigpipe();
+    let (listener, options, _mask) = {
+        let mut settings = SETTINGS.lock();
+        if settings.connection.is_none() {
+            log.line(Priority::Error, "missing connection information");
+            return None;
+        }
+        let mask = signal::block_stop_signals()
+            .map_err(|_| log.line(Priority::Error, "Couldn't mask HUP and KILL signals"))
+            .ok()?;
+        settings.open(false).ok()?;
+        let options = Options {
+            timeout: settings.timeout,
+            debug: settings.debug,
+            max_data_size: Arc::clone(&MAX_DATA_SIZE),
+            max_threads: max_threads(&log),
+        };
+        (settings.listener.take()?, options, mask)
+    };
+    serve(filter, listener, options, Arc::clone(&log), &CONTROL)
+        .map_err(|error| log.line(Priority::Error, &error.to_string()))
+        .ok()
+}
+
+/// The limit set by the administrator; none by default.
+fn max_threads(log: &Log) -> usize {
+    let Some(value) = std::env::var_os(MAX_THREADS) else { return usize::MAX };
+    match value.to_str().and_then(|text| text.parse().ok()) {
+        Some(limit) if limit > 0 => limit,
+        _ => {
+            let shown = value.to_string_lossy();
+            let text = format!("{MAX_THREADS}={shown} is not a positive number; no limit is set");
+            log.line(Priority::Warning, &text);
+            usize::MAX
+        }
+    }
+}
+
+/// Asks the run under way, or else the next one, to stop.
+///
+/// Messages in hand are finished, as after SIGTERM. Never waits. Thread: any, at any time, also
+/// from callbacks and signal handlers (async-signal-safe). Returns MI_SUCCESS.
+#[unsafe(no_mangle)]
+pub extern "C" fn smfi_stop() -> c_int {
+    CONTROL.request(Level::Stop);
+    MI_SUCCESS
+}
+
+/// cbindgen:ignore
+///
+/// How urgently the run is to stop: 0 not at all, 1 when messages are finished, 2 at once.
+///
+/// In no header; configure scripts probe for the symbol to find the library.
+#[unsafe(no_mangle)]
+pub extern "C" fn mi_stop() -> c_int {
+    CONTROL.level() as c_int
+}

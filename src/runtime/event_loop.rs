@@ -1,0 +1,444 @@
+//! An event loop: a poller, the sessions it watches, and who owns it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use super::connection::{Connection, Job, Scratch, TurnEnd};
+use super::deadlines::Deadlines;
+use super::options::Options;
+use super::output::SocketOutput;
+use super::pool::Work;
+use super::shared::{Phase, Shared};
+use crate::net::listener::Listener;
+use crate::session::{Filter, Session};
+use crate::sys::log::Priority;
+use crate::sys::poller::{Events, Poller};
+use crate::sys::socket;
+use crate::sys::waker::Waker;
+
+const WAKER_KEY: u64 = 0;
+const LISTENER_KEY: u64 = 1;
+/// Keys from here on are slots.
+const FIRST_SLOT_KEY: u64 = 2;
+/// Connections accepted before sessions get their turn.
+const ACCEPT_BATCH: usize = 16;
+/// Pause in accepting when descriptors or memory have run out; ended early by a session that ends.
+const EXHAUSTION_PAUSE: Duration = Duration::from_millis(100);
+/// Consecutive errors of `accept` after which the run is given up, as in the reference.
+pub(super) const ACCEPT_FAILURES_MAX: u32 = 16;
+
+/// Whether the owner is in a turn, and which one: a count of turns with the lowest bit set during
+/// one.
+///
+/// The owner begins and ends turns; the supervisor takes the loop away by ending a turn in the
+/// owner's place, who notices when it tries to itself.
+#[derive(Debug, Default)]
+pub(super) struct Turn(AtomicU64);
+
+impl Turn {
+    fn begin(&self) -> u64 {
+        let turn = self.0.load(Ordering::Relaxed) + 1;
+        // SeqCst: ordered before the look at `supervisor_parked`, as the supervisor sets that
+        // before it looks here; one of the two sees the other.
+        self.0.store(turn, Ordering::SeqCst);
+        turn
+    }
+
+    /// Ends a turn; `false` if it was ended by somebody else.
+    pub(super) fn end(&self, turn: u64) -> bool {
+        // AcqRel: whoever owns the loop next sees what the one before did.
+        self.0.compare_exchange(turn, turn + 1, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// The present count, and whether a turn is under way.
+    pub(super) fn look(&self) -> (u64, bool) {
+        let turn = self.0.load(Ordering::SeqCst);
+        (turn, turn & 1 == 1)
+    }
+}
+
+#[derive(Debug)]
+struct Slot {
+    output: Arc<SocketOutput>,
+    /// The entry in `deadlines`.
+    deadline: Option<Instant>,
+    /// `None` while the session has its turn.
+    connection: Option<Box<Connection>>,
+}
+
+/// What belongs to the owner; locked for moments only, never while a callback runs.
+#[derive(Debug, Default)]
+struct State {
+    slots: Vec<Option<Slot>>,
+    free: Vec<u32>,
+    deadlines: Deadlines,
+    /// The slot that has its turn.
+    running: Option<u32>,
+    /// Slots to look at since the phase has changed.
+    sweep: Vec<u32>,
+    /// The phase the loop has taken note of.
+    phase: Option<Phase>,
+    /// Accepting is paused until then.
+    accept_after: Option<Instant>,
+    /// Whether the owner waits, and until when; `Some(None)`: for ever.
+    waits: Option<Option<Instant>>,
+}
+
+/// An event loop.
+#[derive(Debug)]
+pub(super) struct EventLoop {
+    poller: Poller,
+    pub(super) waker: Waker,
+    pub(super) turn: Turn,
+    state: Mutex<State>,
+    sessions: AtomicUsize,
+}
+
+impl EventLoop {
+    pub(super) fn new() -> std::io::Result<EventLoop> {
+        let event_loop = EventLoop {
+            poller: Poller::new()?,
+            waker: Waker::new()?,
+            turn: Turn::default(),
+            state: Mutex::default(),
+            sessions: AtomicUsize::new(0),
+        };
+        event_loop.poller.add(&event_loop.waker, WAKER_KEY, false)?;
+        Ok(event_loop)
+    }
+
+    /// Sessions in this loop.
+    pub(super) fn sessions(&self) -> usize {
+        self.sessions.load(Ordering::Relaxed)
+    }
+
+    /// Starts or resumes accepting.
+    pub(super) fn listen(&self, listener: &Listener) -> std::io::Result<()> {
+        self.poller.add(listener, LISTENER_KEY, true)
+    }
+
+    /// Takes in a session that waits for its MTA.
+    ///
+    /// Gives it back if it is to end rather than to wait, or can't be watched.
+    pub(super) fn insert(
+        &self,
+        connection: Box<Connection>,
+        options: &Options,
+    ) -> Result<(), Box<Connection>> {
+        let mut state = self.state.lock();
+        match state.phase {
+            None | Some(Phase::Serve) => {}
+            Some(Phase::Drain) if connection.in_message() => {}
+            Some(_) => return Err(connection),
+        }
+        let slot = match state.free.pop() {
+            Some(slot) => slot,
+            None => {
+                let Ok(slot) = u32::try_from(state.slots.len()) else { return Err(connection) };
+                state.slots.push(None);
+                slot
+            }
+        };
+        let output = Arc::clone(&connection.output);
+        if self.poller.add(&*output, FIRST_SLOT_KEY + u64::from(slot), false).is_err() {
+            state.free.push(slot);
+            return Err(connection);
+        }
+        let deadline = connection.deadline(options);
+        if let Some(at) = deadline {
+            state.deadlines.insert(at, slot);
+            if state.waits.is_some_and(|until| until.is_none_or(|until| at < until)) {
+                self.waker.wake();
+            }
+        }
+        if let Some(place) = state.slots.get_mut(slot as usize) {
+            *place = Some(Slot { output, deadline, connection: Some(connection) });
+        }
+        self.sessions.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Takes a session out for its turn.
+    fn take(&self, slot: u32) -> Option<Box<Connection>> {
+        let mut state = self.state.lock();
+        let connection = state.slots.get_mut(slot as usize)?.as_mut()?.connection.take()?;
+        state.running = Some(slot);
+        Some(connection)
+    }
+
+    /// Puts a session back after its turn.
+    fn put_back(&self, slot: u32, connection: Box<Connection>) {
+        let mut state = self.state.lock();
+        state.running = None;
+        if let Some(Some(place)) = state.slots.get_mut(slot as usize) {
+            place.connection = Some(connection);
+        }
+    }
+
+    /// Forgets the slot of a session that has its turn; its descriptor is watched no more.
+    ///
+    /// It does no harm if the session was let go of already, even if the slot has a new one.
+    fn remove(&self, slot: u32, output: &Arc<SocketOutput>) {
+        let mut state = self.state.lock();
+        let place = state.slots.get(slot as usize).and_then(Option::as_ref);
+        if place.is_some_and(|place| Arc::ptr_eq(&place.output, output)) {
+            self.vacate(&mut state, slot);
+        }
+    }
+
+    fn vacate(&self, state: &mut State, slot: u32) -> Option<Slot> {
+        state.running = None;
+        let gone = state.slots.get_mut(slot as usize)?.take()?;
+        state.free.push(slot);
+        if let Some(at) = gone.deadline {
+            state.deadlines.remove(at, slot);
+        }
+        if let Some(after) = &mut state.accept_after {
+            // There is room for a connection again.
+            *after = Instant::now();
+        }
+        self.poller.delete(&*gone.output);
+        self.sessions.fetch_sub(1, Ordering::Relaxed);
+        Some(gone)
+    }
+
+    /// For the supervisor, when it has taken the loop away: lets go of the session whose turn it
+    /// was, which from now on belongs to its thread alone.
+    ///
+    /// `detach` runs before the session's thread can put the session into a loop again.
+    pub(super) fn let_go(
+        &self,
+        detach: impl FnOnce(&Arc<SocketOutput>),
+    ) -> Option<Arc<SocketOutput>> {
+        let mut state = self.state.lock();
+        let slot = state.running?;
+        let gone = self.vacate(&mut state, slot)?;
+        detach(&gone.output);
+        Some(gone.output)
+    }
+}
+
+/// Runs a loop until it is taken away or the run is over.
+pub(super) fn drive<F: Filter + 'static>(
+    shared: &Arc<Shared<F>>,
+    index: usize,
+    scratch: &mut Scratch,
+) {
+    let Some(this) = shared.loops.get(index) else { return };
+    let mut events = Events::default();
+    loop {
+        if !keep_up(shared, index, scratch) {
+            return;
+        }
+        if shared.phase() == Phase::Over {
+            return;
+        }
+        let timeout = {
+            let mut state = this.state.lock();
+            let next = [state.deadlines.first(), state.accept_after].into_iter().flatten().min();
+            state.waits = Some(next);
+            next.map(|at| at.saturating_duration_since(Instant::now()))
+        };
+        // An error leaves no events; what was missed comes again.
+        let _again = this.poller.wait(&mut events, timeout);
+        this.state.lock().waits = None;
+        scratch.now = Instant::now();
+        for key in events.keys() {
+            let owned = match key {
+                WAKER_KEY => {
+                    this.waker.clear();
+                    true
+                }
+                LISTENER_KEY => {
+                    accept(shared, index, scratch.now);
+                    true
+                }
+                _ => {
+                    let slot = (key - FIRST_SLOT_KEY) as u32;
+                    serve(shared, index, slot, Job::Readable, scratch)
+                }
+            };
+            if !owned {
+                // The events that are left come again for the new owner.
+                return;
+            }
+        }
+    }
+}
+
+/// Gives a session its turn; `false` if the loop was taken away meanwhile.
+fn serve<F: Filter + 'static>(
+    shared: &Arc<Shared<F>>,
+    index: usize,
+    slot: u32,
+    job: Job,
+    scratch: &mut Scratch,
+) -> bool {
+    let Some(this) = shared.loops.get(index) else { return false };
+    let Some(mut connection) = this.take(slot) else { return true };
+    let turn = this.turn.begin();
+    if shared.supervisor_parked.load(Ordering::SeqCst)
+        && shared.supervisor_parked.swap(false, Ordering::Relaxed)
+    {
+        shared.control.wake();
+    }
+    let end = connection.turn(shared, scratch, job, true);
+    if !this.turn.end(turn) {
+        this.remove(slot, &connection.output);
+        shared.settle(connection, end, index, scratch);
+        return false;
+    }
+    match end {
+        TurnEnd::Wait => this.put_back(slot, connection),
+        TurnEnd::Closed => this.remove(slot, &connection.output),
+        TurnEnd::HandOver => {
+            this.remove(slot, &connection.output);
+            shared.detach(&connection.output);
+            shared.dispatch(Work::Connection(connection, index));
+        }
+    }
+    true
+}
+
+/// What is due besides events: a new phase, deadlines, the end of a pause in accepting.
+///
+/// `false` if the loop was taken away meanwhile.
+fn keep_up<F: Filter + 'static>(
+    shared: &Arc<Shared<F>>,
+    index: usize,
+    scratch: &mut Scratch,
+) -> bool {
+    let Some(this) = shared.loops.get(index) else { return false };
+    let phase = shared.phase();
+    let now = Instant::now();
+    {
+        let mut state = this.state.lock();
+        if phase > Phase::Serve && state.phase != Some(phase) {
+            state.phase = Some(phase);
+            state.accept_after = None;
+            state.sweep = (0..state.slots.len() as u32).collect();
+        }
+        if state.accept_after.is_some_and(|after| after <= now) {
+            state.accept_after = None;
+            if let Some(listener) = shared.listener()
+                && this.listen(&listener).is_err()
+            {
+                state.accept_after = Some(now + EXHAUSTION_PAUSE);
+            }
+        }
+    }
+    while let Some((slot, job)) = this.next_due(phase, now, &shared.options) {
+        if !serve(shared, index, slot, job, scratch) {
+            return false;
+        }
+    }
+    true
+}
+
+impl EventLoop {
+    /// A session that has to end for its deadline or for the phase.
+    fn next_due(&self, phase: Phase, now: Instant, options: &Options) -> Option<(u32, Job)> {
+        let mut state = self.state.lock();
+        while let Some(slot) = state.sweep.pop() {
+            let waiting =
+                state.slots.get(slot as usize).and_then(|s| s.as_ref()?.connection.as_ref());
+            if waiting.is_some_and(|c| phase > Phase::Drain || !c.in_message()) {
+                return Some((slot, Job::End));
+            }
+        }
+        while let Some(slot) = state.deadlines.due(now) {
+            let Some(Some(place)) = state.slots.get_mut(slot as usize) else { continue };
+            let Some(connection) = &place.connection else { continue };
+            place.deadline = connection.deadline(options);
+            match place.deadline {
+                Some(at) if at <= now => {
+                    place.deadline = None;
+                    return Some((slot, Job::Expired));
+                }
+                Some(at) => state.deadlines.insert(at, slot),
+                None => {}
+            }
+        }
+        None
+    }
+
+    /// Stops accepting for a while.
+    fn pause(&self, listener: &Listener, until: Instant) {
+        self.poller.delete(listener);
+        self.state.lock().accept_after = Some(until);
+    }
+}
+
+/// Accepts what has come in.
+fn accept<F: Filter + 'static>(shared: &Arc<Shared<F>>, index: usize, now: Instant) {
+    let Some(listener) = shared.listener() else { return };
+    for _ in 0..ACCEPT_BATCH {
+        match socket::accept(&listener) {
+            Ok(fd) => {
+                shared.accept_failures.store(0, Ordering::Relaxed);
+                shared.exhaustion_logged.store(false, Ordering::Relaxed);
+                if listener.is_tcp()
+                    && let Err(error) = socket::tune_tcp(&fd)
+                {
+                    let text = format!("set keepalive failed ({error})");
+                    shared.log.line(Priority::Warning, &text);
+                }
+                let number = shared.begin_session();
+                let output = Arc::new(SocketOutput::new(
+                    fd,
+                    number,
+                    Arc::clone(&shared.log),
+                    shared.options.debug,
+                    shared.options.packet_limit(),
+                ));
+                let session = Session::new(
+                    shared.filter.traits(),
+                    Arc::<SocketOutput>::clone(&output),
+                    Arc::clone(&shared.options.max_data_size),
+                );
+                shared.attach(Box::new(Connection::new(session, output, now)), index);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
+            Err(error) if socket::is_passing(&error) => {}
+            Err(error) => return refuse(shared, &listener, index, now, &error),
+        }
+    }
+}
+
+/// An error of `accept` that is not the peer's: log it, pause, and after many give up.
+fn refuse<F: Filter + 'static>(
+    shared: &Arc<Shared<F>>,
+    listener: &Listener,
+    index: usize,
+    now: Instant,
+    error: &std::io::Error,
+) {
+    let Some(this) = shared.loops.get(index) else { return };
+    let text = crate::net::listener::errno_text(error);
+    if socket::is_exhaustion(error) {
+        if !shared.exhaustion_logged.swap(true, Ordering::Relaxed) {
+            let sessions = shared.sessions();
+            shared.log.line(
+                Priority::Error,
+                &format!(
+                    "accept() failed ({text}) with {sessions} sessions open; connections wait until \
+                     one ends (see ulimit -n)"
+                ),
+            );
+        }
+        this.pause(listener, now + EXHAUSTION_PAUSE);
+        return;
+    }
+    let failures = shared.accept_failures.fetch_add(1, Ordering::Relaxed) + 1;
+    let abort = failures >= ACCEPT_FAILURES_MAX;
+    let next = if abort { "abort" } else { "try again" };
+    let text = format!("accept() returned invalid socket ({text}), {next}");
+    shared.log.line(Priority::Error, &text);
+    this.pause(listener, now + Duration::from_secs(failures.into()));
+    if abort {
+        shared.give_up();
+    }
+}

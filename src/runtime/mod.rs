@@ -1,0 +1,30 @@
+//! Serving connections: event loops, the elastic pool, deadlines, signals, stopping.
+//!
+//! A few event loops, about one a core, each owned by one thread at a time. The owner waits, reads
+//! what is there, runs the callbacks and answers; nothing passes from one thread to another. When
+//! a callback takes long, the supervisor (the thread that called `smfi_main`) takes the loop with
+//! all other sessions away from the blocked thread and gives it to a spare one; the blocked thread
+//! finishes its packet, puts its session back into a loop and becomes a spare itself. Callbacks
+//! known to be slow start on a spare thread right away.
+//!
+//! No lock is held while a callback runs, and a session is owned by exactly one thread or loop at
+//! any time, so its callbacks never run on two threads at once.
+
+mod connection;
+mod deadlines;
+mod estimates;
+mod event_loop;
+mod log;
+mod options;
+mod output;
+mod pool;
+mod serve;
+mod shared;
+mod signals;
+mod stop;
+mod supervisor;
+
+pub use log::Log;
+pub use options::Options;
+pub use serve::{ServeError, serve};
+pub use stop::{Control, Level};

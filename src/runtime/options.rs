@@ -1,0 +1,34 @@
+//! Settings of one run.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+/// Settings that hold from the start of a run to its end.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Seconds the MTA may be silent, or take for one packet in either direction
+    /// (`smfi_settimeout`). Negative: for ever. 0: as little as possible for packets, for ever
+    /// between them.
+    pub timeout: i32,
+    /// Level of debug output (`smfi_setdbg`).
+    pub debug: i32,
+    /// Bytes of payload a packet may have (`smfi_setmaxdatasize`); may change at any time.
+    pub max_data_size: Arc<AtomicUsize>,
+    /// Threads that run callbacks, at most.
+    pub max_threads: usize,
+}
+
+impl Options {
+    /// How long a session may wait for its next command.
+    #[must_use]
+    pub fn idle_limit(&self) -> Option<Duration> {
+        u64::try_from(self.timeout).ok().filter(|&s| s > 0).map(Duration::from_secs)
+    }
+
+    /// How long one packet may take, from its first byte to its last.
+    #[must_use]
+    pub fn packet_limit(&self) -> Option<Duration> {
+        u64::try_from(self.timeout).ok().map(|s| Duration::from_secs(s.max(1)))
+    }
+}

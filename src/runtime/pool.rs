@@ -1,0 +1,217 @@
+//! Threads: as many as there is work that must not wait, and no more.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use parking_lot::Mutex;
+
+use super::connection::{Connection, Job, Scratch, TurnEnd};
+use super::event_loop::drive;
+use super::shared::{Phase, Shared};
+use crate::session::Filter;
+use crate::sys::log::Priority;
+use crate::sys::thread::spawn;
+
+/// How long a thread without work stays.
+const IDLE_MAX: Duration = Duration::from_secs(10);
+
+/// Something a thread can take on.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// To own a loop, by number.
+    Loop(usize),
+    /// To run a session's slow callback; the number of the loop it came from.
+    Connection(Box<Connection>, usize),
+    /// To end.
+    Leave,
+}
+
+/// The threads that own loops or run slow callbacks.
+#[derive(Debug)]
+pub(super) struct Pool {
+    sender: Sender<Work>,
+    receiver: Receiver<Work>,
+    crew: Mutex<Crew>,
+    limit: usize,
+}
+
+#[derive(Debug, Default)]
+struct Crew {
+    /// Threads that exist.
+    live: usize,
+    /// Threads that wait for work.
+    idle: usize,
+    /// Work that no thread has taken yet.
+    queued: usize,
+    next: u64,
+    threads: HashMap<u64, JoinHandle<()>>,
+    /// Threads that have nothing left to do but end.
+    leaving: Vec<u64>,
+    /// That no thread could be started has been logged.
+    short: bool,
+}
+
+impl Pool {
+    pub(super) fn new(limit: usize) -> Pool {
+        let (sender, receiver) = unbounded();
+        Pool { sender, receiver, crew: Mutex::default(), limit }
+    }
+
+    /// Threads that exist.
+    pub(super) fn live(&self) -> usize {
+        self.crew.lock().live
+    }
+
+    /// Lets idle threads end.
+    pub(super) fn dismiss(&self) {
+        let mut crew = self.crew.lock();
+        for _ in 0..crew.live {
+            crew.queued += 1;
+            // The receiver lives as long as the pool.
+            let _sent = self.sender.send(Work::Leave);
+        }
+    }
+
+    /// Joins the threads that have ended or are about to.
+    pub(super) fn join_leaving(&self) {
+        let handles: Vec<_> = {
+            let mut crew = self.crew.lock();
+            let leaving = std::mem::take(&mut crew.leaving);
+            leaving.iter().filter_map(|number| crew.threads.remove(number)).collect()
+        };
+        for handle in handles {
+            let _panicked = handle.join();
+        }
+    }
+
+    /// Queues work that no waiting thread is free for if a thread can't be started.
+    fn queue(&self, crew: &mut Crew, work: Work) {
+        crew.queued += 1;
+        let _sent = self.sender.send(work);
+    }
+
+    /// Waits for work; `None` when it is time to end.
+    fn next(&self, number: u64) -> Option<Work> {
+        self.crew.lock().idle += 1;
+        loop {
+            match self.receiver.recv_timeout(IDLE_MAX) {
+                Ok(work) => {
+                    let mut crew = self.crew.lock();
+                    crew.idle -= 1;
+                    crew.queued -= 1;
+                    if matches!(work, Work::Leave) {
+                        crew.live -= 1;
+                        crew.leaving.push(number);
+                        return None;
+                    }
+                    return Some(work);
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    let mut crew = self.crew.lock();
+                    // Work that has been queued counts on the threads that wait.
+                    if crew.idle > crew.queued {
+                        crew.idle -= 1;
+                        crew.live -= 1;
+                        crew.leaving.push(number);
+                        return None;
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+    }
+}
+
+impl<F: Filter + 'static> Shared<F> {
+    /// Gives work to a thread at once: one that waits, or a new one.
+    ///
+    /// If no thread can be had, the work waits for the first that becomes free.
+    pub(super) fn dispatch(self: &Arc<Self>, work: Work) {
+        self.pool.join_leaving();
+        let number = {
+            let mut crew = self.pool.crew.lock();
+            if crew.idle > crew.queued || crew.live >= self.pool.limit {
+                return self.pool.queue(&mut crew, work);
+            }
+            crew.live += 1;
+            crew.next += 1;
+            crew.next
+        };
+        let shared = Arc::clone(self);
+        let slot = Arc::new(Mutex::new(Some(work)));
+        let first = Arc::clone(&slot);
+        let started = spawn("milter", move || {
+            let first = first.lock().take();
+            work_on(&shared, number, first);
+        });
+        let mut crew = self.pool.crew.lock();
+        match started {
+            Ok(handle) => {
+                crew.short = false;
+                crew.threads.insert(number, handle);
+            }
+            Err(error) => {
+                crew.live -= 1;
+                if let Some(work) = slot.lock().take() {
+                    self.pool.queue(&mut crew, work);
+                }
+                let logged = std::mem::replace(&mut crew.short, true);
+                let threads = crew.live;
+                drop(crew);
+                if !logged {
+                    self.short_of_threads(threads, &error);
+                }
+            }
+        }
+    }
+
+    fn short_of_threads(&self, threads: usize, error: &io::Error) {
+        let text = format!(
+            "can't start one more thread beside {threads} ({error}); sessions wait for one that is \
+             free (see ulimit -u)"
+        );
+        self.log.line(Priority::Error, &text);
+    }
+
+    /// Takes a session on from a thread that has just ended its turn without owning a loop.
+    pub(super) fn settle(
+        self: &Arc<Self>,
+        mut connection: Box<Connection>,
+        mut end: TurnEnd,
+        home: usize,
+        scratch: &mut Scratch,
+    ) {
+        while end == TurnEnd::HandOver {
+            end = connection.turn(self, scratch, Job::Resume, false);
+        }
+        self.undetach(connection.output.session);
+        if end == TurnEnd::Wait {
+            self.attach(connection, home);
+        }
+    }
+}
+
+/// The life of a thread.
+fn work_on<F: Filter + 'static>(shared: &Arc<Shared<F>>, number: u64, first: Option<Work>) {
+    let mut scratch = Scratch::new();
+    let mut next = first;
+    while let Some(work) = next.or_else(|| shared.pool.next(number)) {
+        match work {
+            Work::Loop(index) => drive(shared, index, &mut scratch),
+            Work::Connection(connection, home) => {
+                shared.settle(connection, TurnEnd::HandOver, home, &mut scratch);
+            }
+            Work::Leave => {}
+        }
+        next = None;
+        if shared.phase() == Phase::Over {
+            // Wakes the supervisor, which waits for threads to become free.
+            shared.control.wake();
+        }
+    }
+    shared.control.wake();
+}

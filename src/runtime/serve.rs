@@ -1,0 +1,99 @@
+//! One run, from the first thread to the last.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::event_loop::EventLoop;
+use super::log::Log;
+use super::options::Options;
+use super::pool::Work;
+use super::shared::Shared;
+use super::signals::SignalThread;
+use super::stop::{Control, Level};
+use super::supervisor::Supervisor;
+use crate::net::listener::Listener;
+use crate::session::Filter;
+
+/// Loops at most, however many cores there are: slow callbacks run outside of them.
+const LOOPS_MAX: usize = 16;
+
+/// Why a run could not begin, or ended other than on request.
+#[derive(Debug)]
+pub enum ServeError {
+    /// Another run is under way in this process.
+    Running,
+    /// A resource that is needed to begin is missing: what, and why.
+    Start(&'static str, io::Error),
+    /// Accepting connections has failed for good.
+    Accept,
+}
+
+impl std::fmt::Display for ServeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ServeError::Running => write!(f, "smfi_main is running already in this process"),
+            ServeError::Start(what, error) => write!(f, "{what}: {error}"),
+            ServeError::Accept => write!(f, "can't accept connections any more"),
+        }
+    }
+}
+
+/// Serves until asked to stop.
+///
+/// The stop signals must be blocked in the calling thread. When this returns, no thread of the run
+/// is left, except those stuck in a callback, and no callback will be called any more.
+///
+/// # Errors
+/// See [`ServeError`]; the listener is closed in any case.
+pub fn serve<F: Filter + 'static>(
+    filter: F,
+    listener: Listener,
+    options: Options,
+    log: Arc<Log>,
+    control: &'static Control,
+) -> Result<(), ServeError> {
+    let start = |what| move |error| ServeError::Start(what, error);
+    let _running = control
+        .begin()
+        .map_err(start("Couldn't create the wake-up descriptor"))?
+        .ok_or(ServeError::Running)?;
+    let _signals = SignalThread::start(control, Arc::clone(&log))
+        .map_err(start("Couldn't start signal thread"))?;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let loops = (0..cores.min(LOOPS_MAX))
+        .map(|_| EventLoop::new())
+        .collect::<io::Result<Vec<_>>>()
+        .map_err(start("Couldn't create an event loop"))?;
+    let shared = Arc::new(Shared::new(filter, options, log, control, listener, loops));
+    let supervisor =
+        Supervisor::new(Arc::clone(&shared)).map_err(start("Couldn't create an event loop"))?;
+    for event_loop in &shared.loops {
+        if let Some(listener) = shared.listener() {
+            event_loop.listen(&listener).map_err(start("Couldn't watch the listener"))?;
+        }
+    }
+    for index in 0..shared.loops.len() {
+        shared.dispatch(Work::Loop(index));
+    }
+    if shared.pool.live() == 0 {
+        let error = io::ErrorKind::WouldBlock.into();
+        return Err(ServeError::Start("Couldn't start a thread", error));
+    }
+    supervisor.run();
+    match shared.gave_up() {
+        true => Err(ServeError::Accept),
+        false => Ok(()),
+    }
+}
+
+impl<F: Filter> Shared<F> {
+    /// Ends the run since nothing can be accepted any more.
+    pub(super) fn give_up(&self) {
+        self.control.request(Level::Abort);
+    }
+
+    fn gave_up(&self) -> bool {
+        self.accept_failures.load(Ordering::Relaxed) >= super::event_loop::ACCEPT_FAILURES_MAX
+    }
+}

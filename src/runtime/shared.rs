@@ -1,0 +1,167 @@
+//! What all threads of a run share.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+
+use super::connection::Connection;
+use super::estimates::Estimates;
+use super::event_loop::EventLoop;
+use super::log::Log;
+use super::options::Options;
+use super::output::SocketOutput;
+use super::pool::Pool;
+use super::stop::Control;
+use crate::net::listener::Listener;
+use crate::session::Filter;
+
+/// How far a run has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(super) enum Phase {
+    /// Serving.
+    Serve = 0,
+    /// No new connections; messages in hand are finished, other sessions are closed.
+    Drain = 1,
+    /// Messages in hand are broken off.
+    Abort = 2,
+    /// Threads leave.
+    Over = 3,
+}
+
+/// One run of `smfi_main`.
+pub(super) struct Shared<F> {
+    pub(super) filter: F,
+    pub(super) options: Options,
+    pub(super) log: Arc<Log>,
+    pub(super) control: &'static Control,
+    /// `None` once the run is stopping.
+    listener: Mutex<Option<Arc<Listener>>>,
+    pub(super) loops: Vec<EventLoop>,
+    pub(super) pool: Pool,
+    pub(super) estimates: Estimates,
+    phase: AtomicU8,
+    /// Sessions that have not had their close callback yet.
+    sessions: AtomicUsize,
+    next_session: AtomicU64,
+    /// The supervisor sleeps until a turn begins.
+    pub(super) supervisor_parked: AtomicBool,
+    /// Sessions that run on a thread of their own for now, by number.
+    detached: Mutex<HashMap<u64, Arc<SocketOutput>>>,
+    /// Consecutive errors of `accept` that are not the peer's.
+    pub(super) accept_failures: AtomicU32,
+    /// Running out of descriptors has been logged, and nothing was accepted since.
+    pub(super) exhaustion_logged: AtomicBool,
+}
+
+impl<F: Filter> Shared<F> {
+    pub(super) fn new(
+        filter: F,
+        options: Options,
+        log: Arc<Log>,
+        control: &'static Control,
+        listener: Listener,
+        loops: Vec<EventLoop>,
+    ) -> Shared<F> {
+        let pool = Pool::new(options.max_threads.max(loops.len()));
+        Shared {
+            filter,
+            options,
+            log,
+            control,
+            listener: Mutex::new(Some(Arc::new(listener))),
+            loops,
+            pool,
+            estimates: Estimates::default(),
+            phase: AtomicU8::new(Phase::Serve as u8),
+            sessions: AtomicUsize::new(0),
+            next_session: AtomicU64::new(1),
+            supervisor_parked: AtomicBool::new(false),
+            detached: Mutex::default(),
+            accept_failures: AtomicU32::new(0),
+            exhaustion_logged: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        // Acquire pairs with the release in `enter_phase`.
+        match self.phase.load(Ordering::Acquire) {
+            0 => Phase::Serve,
+            1 => Phase::Drain,
+            2 => Phase::Abort,
+            _ => Phase::Over,
+        }
+    }
+
+    /// Moves on, and lets every loop know.
+    pub(super) fn enter_phase(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::Release);
+        for event_loop in &self.loops {
+            event_loop.waker.wake();
+        }
+    }
+
+    /// The listening socket, unless the run is stopping.
+    pub(super) fn listener(&self) -> Option<Arc<Listener>> {
+        self.listener.lock().clone()
+    }
+
+    /// Closes the listening socket and removes its file.
+    pub(super) fn close_listener(&self) {
+        if let Some(listener) = self.listener.lock().take() {
+            listener.remove_file();
+        }
+    }
+
+    pub(super) fn sessions(&self) -> usize {
+        self.sessions.load(Ordering::Acquire)
+    }
+
+    /// A number for a session that begins.
+    pub(super) fn begin_session(&self) -> u64 {
+        self.sessions.fetch_add(1, Ordering::AcqRel);
+        self.next_session.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Takes note that a session has had its close callback.
+    pub(super) fn end_session(&self) {
+        if self.sessions.fetch_sub(1, Ordering::AcqRel) == 1 && self.phase() > Phase::Serve {
+            self.control.wake();
+        }
+    }
+
+    /// Takes note of a session that runs on a thread of its own.
+    pub(super) fn detach(&self, output: &Arc<SocketOutput>) {
+        self.detached.lock().insert(output.session, Arc::clone(output));
+    }
+
+    pub(super) fn undetach(&self, session: u64) {
+        self.detached.lock().remove(&session);
+    }
+
+    /// Sessions whose callbacks are running on threads of their own.
+    pub(super) fn detached(&self) -> Vec<Arc<SocketOutput>> {
+        self.detached.lock().values().cloned().collect()
+    }
+
+    /// Puts a session that waits for its MTA into the loop that has fewest.
+    ///
+    /// `home` is preferred among equals.
+    pub(super) fn attach(self: &Arc<Self>, connection: Box<Connection>, home: usize)
+    where
+        F: 'static,
+    {
+        let candidates = self.loops.iter().enumerate();
+        let best = candidates.min_by_key(|(n, l)| (l.sessions(), *n != home));
+        let refused = match best {
+            Some((_, event_loop)) => event_loop.insert(connection, &self.options),
+            None => Err(connection),
+        };
+        if let Err(mut connection) = refused {
+            // The run is stopping, or the poller can't watch one more descriptor.
+            connection.finish(self);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The thread that called `smfi_main`: takes loops from blocked threads, and stops the run.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::pool::Work;
+use super::shared::{Phase, Shared};
+use super::stop::Level;
+use crate::session::Filter;
+use crate::sys::log::Priority;
+use crate::sys::poller::{Events, Poller};
+
+/// Time between two looks at the loops. A turn seen in two looks is taken for blocked.
+const TICK: Duration = Duration::from_millis(1);
+/// Looks without any turn before the supervisor sleeps until one begins.
+const QUIET_TICKS: u32 = 16;
+/// How long messages in hand may take to be finished after a stop. The reference returned within
+/// 5 s, so that is what service managers are used to.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long callbacks may take to return after that.
+const LEAVE_BEHIND: Duration = Duration::from_secs(5);
+
+/// Looks after the loops of a run.
+pub(super) struct Supervisor<F> {
+    shared: Arc<Shared<F>>,
+    poller: Poller,
+    events: Events,
+    /// The turn each loop was in at the last look.
+    seen: Vec<u64>,
+    quiet: u32,
+}
+
+impl<F: Filter + 'static> Supervisor<F> {
+    pub(super) fn new(shared: Arc<Shared<F>>) -> io::Result<Supervisor<F>> {
+        let poller = Poller::new()?;
+        if let Some(waker) = shared.control.waker() {
+            poller.add(waker, 0, false)?;
+        }
+        let seen = vec![0; shared.loops.len()];
+        Ok(Supervisor { shared, poller, events: Events::default(), seen, quiet: 0 })
+    }
+
+    /// Works until there is nothing left to supervise.
+    pub(super) fn run(mut self) {
+        let control = self.shared.control;
+        self.wait_until(None, |_| control.level() > Level::Run);
+        let word = if control.level() == Level::Stop { "terminating" } else { "aborting" };
+        if self.shared.options.debug > 0 {
+            self.shared.log.status(Priority::Debug, word);
+        }
+        self.shared.close_listener();
+        self.shared.enter_phase(Phase::Drain);
+        self.wait_until(Some(GRACE), |shared| {
+            shared.sessions() == 0 || control.level() == Level::Abort
+        });
+        self.shared.enter_phase(Phase::Abort);
+        self.wait_until(Some(LEAVE_BEHIND), |shared| shared.sessions() == 0);
+        self.report_left_behind();
+        self.shared.enter_phase(Phase::Over);
+        self.shared.pool.dismiss();
+        // Threads stuck in a callback, one for each session left, are not waited for.
+        self.wait_until(Some(LEAVE_BEHIND), |shared| shared.pool.live() <= shared.sessions());
+        self.shared.pool.join_leaving();
+    }
+
+    fn report_left_behind(&self) {
+        for output in self.shared.detached() {
+            let callback = output.callback().map_or("a callback", |c| c.callback_name());
+            let text = format!(
+                "session {}: {callback} has not returned and is left behind; xxfi_close is not \
+                 called",
+                output.session
+            );
+            self.shared.log.line(Priority::Error, &text);
+        }
+    }
+
+    /// Supervises until a condition holds or the time is over.
+    fn wait_until(&mut self, limit: Option<Duration>, done: impl Fn(&Shared<F>) -> bool) {
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        while !done(&self.shared) {
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return;
+            }
+            self.wait(left);
+            self.look();
+        }
+    }
+
+    /// Waits for the next look, or for news.
+    fn wait(&mut self, left: Option<Duration>) {
+        let mut timeout = Some(TICK);
+        if self.quiet >= QUIET_TICKS {
+            // SeqCst: see `Turn::begin`.
+            self.shared.supervisor_parked.store(true, Ordering::SeqCst);
+            if !self.shared.loops.iter().any(|l| l.turn.look().1) {
+                timeout = None;
+            }
+        }
+        let timeout = [timeout, left].into_iter().flatten().min();
+        // An error here leaves a look at the loops, and the next wait.
+        let _again = self.poller.wait(&mut self.events, timeout);
+        if self.events.keys().next().is_some()
+            && let Some(waker) = self.shared.control.waker()
+        {
+            waker.clear();
+        }
+        self.shared.supervisor_parked.store(false, Ordering::Relaxed);
+    }
+
+    /// Looks at each loop, and passes on those whose thread is blocked.
+    fn look(&mut self) {
+        let mut busy = false;
+        for (index, event_loop) in self.shared.loops.iter().enumerate() {
+            let (turn, in_turn) = event_loop.turn.look();
+            let Some(seen) = self.seen.get_mut(index) else { continue };
+            let before = std::mem::replace(seen, turn);
+            busy |= in_turn || before != turn;
+            if in_turn && before == turn && event_loop.turn.end(turn) {
+                let detach = |output: &_| self.shared.detach(output);
+                if let Some(output) = event_loop.let_go(detach) {
+                    output.hold_no_more();
+                    if let Some(command) = output.callback() {
+                        self.shared.estimates.blocked(command);
+                    }
+                }
+                self.shared.dispatch(Work::Loop(index));
+            }
+        }
+        self.quiet = if busy { 0 } else { self.quiet.saturating_add(1) };
+    }
+}
