@@ -6,6 +6,8 @@
 # A mail server from the distribution would clash with the one a machine already has, so the tests
 # run it from ROOT, with `unpack.sh`'s last line of output as LD_LIBRARY_PATH. Libraries that are
 # installed already are not fetched. A second call with the same arguments does nothing.
+#
+# DEB_CACHE, if set, names a directory that keeps the downloaded files.
 set -eu
 
 fail() {
@@ -60,17 +62,19 @@ fetch() {
         # A new machine has no package lists yet.
         apt-get -qq update || fail "no package lists: run apt-get update as root"
     fi
-    rm -rf "$root" "$root.partial"
-    mkdir -p "$root.partial/debs"
-    (
-        cd "$root.partial/debs"
-        # shellcheck disable=SC2046 # one word per package
-        download $(closure "$@")
-    ) || fail "apt-get download failed for $*: is the package mirror reachable?"
-    for deb in "$root.partial"/debs/*.deb; do
-        dpkg -x "$deb" "$root.partial"
+    rm -rf "$root.partial"
+    mkdir -p "$root.partial"
+    debs=${DEB_CACHE:-$root.debs}
+    mkdir -p "$debs"
+    # shellcheck disable=SC2046 # one word per package
+    set -- $(closure "$@")
+    (cd "$debs" && download "$@") ||
+        fail "apt-get download failed for $*: is the package mirror reachable?"
+    # By name, as a cache may hold older versions too; apt names only files it does not find.
+    for deb in $(cd / && apt-get -qq --print-uris download "$@" | cut -d ' ' -f 2); do
+        dpkg -x "$debs/$deb" "$root.partial"
     done
-    rm -r "$root.partial/debs"
+    [ -n "${DEB_CACHE:-}" ] || rm -r "$debs"
     # The loader ignores LD_LIBRARY_PATH for programs that change their group.
     find "$root.partial" -perm /6000 -type f -exec chmod ug-s {} +
     mv "$root.partial" "$root"

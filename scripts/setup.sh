@@ -1,0 +1,173 @@
+# shellcheck shell=sh
+# Sourced by the other scripts: finds the tools they need and installs what is missing.
+#
+#   setup NEED...    NEED: build, test (adds what only the tests use), lint (adds rustfmt, clippy, ...)
+#
+# Says what it will install, and how, before it does. Installs nothing when nothing is missing.
+# Works on Debian and Ubuntu as root or through sudo; elsewhere it says what to install by hand.
+# Leaves a cargo that is new enough first in PATH.
+
+# Minor version of the oldest Rust 1.x that compiles the project; same as rust-version in Cargo.toml.
+RUST_MINOR=88
+
+die() {
+    echo "error: $*" >&2
+    exit 1
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        die "this needs root and there is no sudo; run as root: $*"
+    fi
+}
+
+# The NN of "rustc 1.NN.P ...", 0 where the command fails.
+minor_of() {
+    version=$("$@" --version 2>/dev/null | sed -n '1s/^[a-z]* 1\.\([0-9]*\)\..*/\1/p')
+    echo "${version:-0}"
+}
+
+# Puts a directory with a new enough cargo and rustc first in PATH, if there is one.
+find_rust() {
+    given=$PATH
+    # Ubuntu keeps versioned toolchains in /usr/lib/rust-1.NN/bin.
+    for bin in "" "$HOME/.cargo/bin:" $(find /usr/lib -maxdepth 2 -path '/usr/lib/rust-1.*/bin' -printf '%p:\n' 2>/dev/null | sort -rV); do
+        export PATH="$bin$given"
+        if [ "$(minor_of cargo)" -ge $RUST_MINOR ] && [ "$(minor_of rustc)" -ge $RUST_MINOR ]; then
+            return 0
+        fi
+    done
+    export PATH="$given"
+    return 1
+}
+
+# Minor version of the Rust that installing a package would give, 0 if there is no such package.
+candidate() {
+    version=$(apt-cache policy "$1" 2>/dev/null | sed -n 's/^  Candidate: \([0-9]*:\)\{0,1\}1\.\([0-9]*\)\..*/\2/p')
+    echo "${version:-0}"
+}
+
+# Packages of the first good toolchain the distribution has: its default one, Debian's for building
+# browsers in stable releases, Ubuntu's newest versioned one. Says nothing if none is new enough.
+rust_packages() {
+    if [ "$(candidate rustc)" -ge $RUST_MINOR ] && [ "$(candidate cargo)" -ge $RUST_MINOR ]; then
+        echo "rustc cargo"
+    elif [ "$(candidate rustc-web)" -ge $RUST_MINOR ] && [ "$(candidate cargo-web)" -ge $RUST_MINOR ]; then
+        echo "rustc-web cargo-web"
+    else
+        apt-cache search --names-only '^rustc-1\.[0-9]+$' | sed 's/^rustc-1\.\([0-9]*\) .*/\1/' | sort -rn |
+            while read -r minor; do
+                [ "$minor" -ge $RUST_MINOR ] || break
+                if [ "$(candidate "cargo-1.$minor")" -ge $RUST_MINOR ]; then
+                    echo "rustc-1.$minor cargo-1.$minor"
+                    break
+                fi
+            done
+    fi
+}
+
+# The package of this distribution that has rustfmt or clippy for the toolchain in use.
+lint_packages() {
+    if dpkg-query -W -f '${db:Status-Status}' rustc-web 2>/dev/null | grep -qx installed; then
+        echo "rustfmt-web rust-web-clippy"
+    elif versioned=$(command -v cargo | sed -n 's|^/usr/lib/rust-\(1\.[0-9]*\)/bin/cargo$|\1|p') && [ -n "$versioned" ]; then
+        echo "rustfmt-$versioned rust-$versioned-clippy"
+    else
+        echo "rustfmt rust-clippy"
+    fi
+}
+
+# Adds a package to $lacking unless the command or file that it would bring is there.
+want() {
+    command -v "$1" >/dev/null || [ -e "$1" ] || case " $lacking " in
+    *" $2 "*) ;;
+    *) lacking="$lacking $2" ;;
+    esac
+}
+
+# What is missing, as package names of Debian and Ubuntu, in $lacking.
+look() {
+    lacking=
+    want cc gcc
+    want /usr/include/stdio.h libc6-dev
+    # Cargo checks the certificate of the crate registry.
+    want "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" ca-certificates
+    for need in "$@"; do
+        case $need in
+        build) ;;
+        test)
+            want g++ g++
+            want clang clang
+            want clang++ clang
+            want openssl openssl
+            # The tests unpack packages with apt-get and dpkg, and read ELF files with binutils.
+            want readelf binutils
+            ;;
+        lint)
+            want shellcheck shellcheck
+            ;;
+        *) die "setup: unknown need $need" ;;
+        esac
+    done
+}
+
+install_packages() {
+    command -v apt-get >/dev/null ||
+        die "this is not Debian or Ubuntu; install by hand what these packages have:$*"
+    echo "Missing on this machine:$*"
+    echo "Installing now: apt-get install$*"
+    # Never remove a package to make room: which one to keep is not this script's decision.
+    # shellcheck disable=SC2086,SC2048 # words are packages
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends --no-remove $* ||
+        die "apt-get could not install$*; see above"
+}
+
+refresh_lists() {
+    [ -z "${lists_fresh:-}" ] || return 0
+    command -v apt-get >/dev/null || return 0
+    echo "Fetching the package lists: apt-get update"
+    as_root apt-get -q update || die "apt-get update failed: is the package mirror reachable?"
+    lists_fresh=yes
+}
+
+# What the distribution's packages can do for a missing toolchain, in $lacking.
+look_for_rust_package() {
+    rust=
+    ! command -v apt-cache >/dev/null || rust=$(rust_packages)
+    [ -n "$rust" ] ||
+        die "no Rust 1.$RUST_MINOR or newer on this machine nor in its distribution's packages; install one from https://rustup.rs and try again"
+    lacking="$lacking $rust"
+}
+
+setup() {
+    look "$@"
+    if ! find_rust; then
+        refresh_lists
+        look_for_rust_package
+    fi
+    if [ -n "$lacking" ]; then
+        refresh_lists
+        install_packages "$lacking"
+    fi
+    find_rust || die "cargo and rustc are still not 1.$RUST_MINOR or newer:$lacking"
+    case " $* " in
+    *" test "*)
+        # The tests fetch packages (never install them), for which apt needs its lists.
+        apt-cache show postfix >/dev/null 2>&1 || refresh_lists
+        # Only root can start Postfix; ask for the password now, not in the middle of the tests.
+        as_root true
+        ;;
+    esac
+    case " $* " in
+    *" lint "*)
+        if ! cargo fmt --version >/dev/null 2>&1 || ! cargo clippy --version >/dev/null 2>&1; then
+            refresh_lists
+            install_packages " $(lint_packages)"
+        fi
+        ;;
+    esac
+}
