@@ -1,64 +1,30 @@
 //! An event loop: a poller, the sessions it watches, and who owns it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
+use super::accept::{EXHAUSTION_PAUSE, accept};
 use super::connection::{Connection, Job, Scratch, TurnEnd};
 use super::deadlines::Deadlines;
+use super::log::Log;
 use super::options::Options;
 use super::output::SocketOutput;
 use super::pool::Work;
 use super::shared::{Phase, Shared};
+use super::turn::Turn;
 use crate::net::listener::Listener;
-use crate::session::{Filter, Session};
+use crate::session::Filter;
 use crate::sys::log::Priority;
 use crate::sys::poller::{Events, Poller};
-use crate::sys::socket;
 use crate::sys::waker::Waker;
 
 const WAKER_KEY: u64 = 0;
 const LISTENER_KEY: u64 = 1;
 /// Keys from here on are slots.
 const FIRST_SLOT_KEY: u64 = 2;
-/// Connections accepted before sessions get their turn.
-const ACCEPT_BATCH: usize = 16;
-/// Pause in accepting when descriptors or memory have run out; ended early by a session that ends.
-const EXHAUSTION_PAUSE: Duration = Duration::from_millis(100);
-/// Consecutive errors of `accept` after which the run is given up, as in the reference.
-pub(super) const ACCEPT_FAILURES_MAX: u32 = 16;
-
-/// Whether the owner is in a turn, and which one: a count of turns with the lowest bit set during
-/// one.
-///
-/// The owner begins and ends turns; the supervisor takes the loop away by ending a turn in the
-/// owner's place, who notices when it tries to itself.
-#[derive(Debug, Default)]
-pub(super) struct Turn(AtomicU64);
-
-impl Turn {
-    fn begin(&self) -> u64 {
-        let turn = self.0.load(Ordering::Relaxed) + 1;
-        // SeqCst: ordered before the look at `supervisor_parked`, as the supervisor sets that
-        // before it looks here; one of the two sees the other.
-        self.0.store(turn, Ordering::SeqCst);
-        turn
-    }
-
-    /// Ends a turn; `false` if it was ended by somebody else.
-    pub(super) fn end(&self, turn: u64) -> bool {
-        // AcqRel: whoever owns the loop next sees what the one before did.
-        self.0.compare_exchange(turn, turn + 1, Ordering::AcqRel, Ordering::Acquire).is_ok()
-    }
-
-    /// The present count, and whether a turn is under way.
-    pub(super) fn look(&self) -> (u64, bool) {
-        let turn = self.0.load(Ordering::SeqCst);
-        (turn, turn & 1 == 1)
-    }
-}
 
 #[derive(Debug)]
 struct Slot {
@@ -127,6 +93,7 @@ impl EventLoop {
         &self,
         connection: Box<Connection>,
         options: &Options,
+        log: &Log,
     ) -> Result<(), Box<Connection>> {
         let mut state = self.state.lock();
         match state.phase {
@@ -143,8 +110,10 @@ impl EventLoop {
             }
         };
         let output = Arc::clone(&connection.output);
-        if self.poller.add(&*output, FIRST_SLOT_KEY + u64::from(slot), false).is_err() {
+        if let Err(error) = self.poller.add(&*output, FIRST_SLOT_KEY + u64::from(slot), false) {
             state.free.push(slot);
+            let text = format!("session {}: can't be watched: {error}; closed", output.session);
+            log.line(Priority::Error, &text);
             return Err(connection);
         }
         let deadline = connection.deadline(options);
@@ -366,79 +335,8 @@ impl EventLoop {
     }
 
     /// Stops accepting for a while.
-    fn pause(&self, listener: &Listener, until: Instant) {
+    pub(super) fn pause(&self, listener: &Listener, until: Instant) {
         self.poller.delete(listener);
         self.state.lock().accept_after = Some(until);
-    }
-}
-
-/// Accepts what has come in.
-fn accept<F: Filter + 'static>(shared: &Arc<Shared<F>>, index: usize, now: Instant) {
-    let Some(listener) = shared.listener() else { return };
-    for _ in 0..ACCEPT_BATCH {
-        match socket::accept(&listener) {
-            Ok(fd) => {
-                shared.accept_failures.store(0, Ordering::Relaxed);
-                shared.exhaustion_logged.store(false, Ordering::Relaxed);
-                if listener.is_tcp()
-                    && let Err(error) = socket::tune_tcp(&fd)
-                {
-                    let text = format!("set keepalive failed ({error})");
-                    shared.log.line(Priority::Warning, &text);
-                }
-                let number = shared.begin_session();
-                let output = Arc::new(SocketOutput::new(
-                    fd,
-                    number,
-                    Arc::clone(&shared.log),
-                    shared.options.debug,
-                    shared.options.packet_limit(),
-                ));
-                let session = Session::new(
-                    shared.filter.traits(),
-                    Arc::<SocketOutput>::clone(&output),
-                    Arc::clone(&shared.options.max_data_size),
-                );
-                shared.attach(Box::new(Connection::new(session, output, now)), index);
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
-            Err(error) if socket::is_passing(&error) => {}
-            Err(error) => return refuse(shared, &listener, index, now, &error),
-        }
-    }
-}
-
-/// An error of `accept` that is not the peer's: log it, pause, and after many give up.
-fn refuse<F: Filter + 'static>(
-    shared: &Arc<Shared<F>>,
-    listener: &Listener,
-    index: usize,
-    now: Instant,
-    error: &std::io::Error,
-) {
-    let Some(this) = shared.loops.get(index) else { return };
-    let text = crate::net::listener::errno_text(error);
-    if socket::is_exhaustion(error) {
-        if !shared.exhaustion_logged.swap(true, Ordering::Relaxed) {
-            let sessions = shared.sessions();
-            shared.log.line(
-                Priority::Error,
-                &format!(
-                    "accept() failed ({text}) with {sessions} sessions open; connections wait until \
-                     one ends (see ulimit -n)"
-                ),
-            );
-        }
-        this.pause(listener, now + EXHAUSTION_PAUSE);
-        return;
-    }
-    let failures = shared.accept_failures.fetch_add(1, Ordering::Relaxed) + 1;
-    let abort = failures >= ACCEPT_FAILURES_MAX;
-    let next = if abort { "abort" } else { "try again" };
-    let text = format!("accept() returned invalid socket ({text}), {next}");
-    shared.log.line(Priority::Error, &text);
-    this.pause(listener, now + Duration::from_secs(failures.into()));
-    if abort {
-        shared.give_up();
     }
 }

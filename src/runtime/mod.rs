@@ -10,6 +10,7 @@
 //! No lock is held while a callback runs, and a session is owned by exactly one thread or loop at
 //! any time, so its callbacks never run on two threads at once.
 
+mod accept;
 mod connection;
 mod deadlines;
 mod estimates;
@@ -23,6 +24,7 @@ mod shared;
 mod signals;
 mod stop;
 mod supervisor;
+mod turn;
 
 pub use log::Log;
 pub use options::Options;

@@ -26,7 +26,9 @@ pub(super) enum Work {
     Loop(usize),
     /// To run a session's slow callback; the number of the loop it came from.
     Connection(Box<Connection>, usize),
-    /// To end.
+    /// To end a session.
+    End(Box<Connection>),
+    /// To leave the pool.
     Leave,
 }
 
@@ -189,8 +191,10 @@ impl<F: Filter + 'static> Shared<F> {
             end = connection.turn(self, scratch, Job::Resume, false);
         }
         self.undetach(connection.output.session);
-        if end == TurnEnd::Wait {
-            self.attach(connection, home);
+        if end == TurnEnd::Wait
+            && let Err(mut connection) = self.attach(connection, home)
+        {
+            connection.finish(self);
         }
     }
 }
@@ -205,6 +209,7 @@ fn work_on<F: Filter + 'static>(shared: &Arc<Shared<F>>, number: u64, first: Opt
             Work::Connection(connection, home) => {
                 shared.settle(connection, TurnEnd::HandOver, home, &mut scratch);
             }
+            Work::End(mut connection) => connection.finish(shared),
             Work::Leave => {}
         }
         next = None;

@@ -94,6 +94,6 @@ impl<F: Filter> Shared<F> {
     }
 
     fn gave_up(&self) -> bool {
-        self.accept_failures.load(Ordering::Relaxed) >= super::event_loop::ACCEPT_FAILURES_MAX
+        self.accept_failures.load(Ordering::Relaxed) >= super::accept::ACCEPT_FAILURES_MAX
     }
 }

@@ -148,20 +148,17 @@ impl<F: Filter> Shared<F> {
 
     /// Puts a session that waits for its MTA into the loop that has fewest.
     ///
-    /// `home` is preferred among equals.
-    pub(super) fn attach(self: &Arc<Self>, connection: Box<Connection>, home: usize)
-    where
-        F: 'static,
-    {
+    /// `home` is preferred among equals. Gives the session back if it is to end rather than to
+    /// wait: the run is stopping, or it can't be watched.
+    pub(super) fn attach(
+        &self,
+        connection: Box<Connection>,
+        home: usize,
+    ) -> Result<(), Box<Connection>> {
         let candidates = self.loops.iter().enumerate();
-        let best = candidates.min_by_key(|(n, l)| (l.sessions(), *n != home));
-        let refused = match best {
-            Some((_, event_loop)) => event_loop.insert(connection, &self.options),
+        match candidates.min_by_key(|(n, l)| (l.sessions(), *n != home)) {
+            Some((_, event_loop)) => event_loop.insert(connection, &self.options, &self.log),
             None => Err(connection),
-        };
-        if let Err(mut connection) = refused {
-            // The run is stopping, or the poller can't watch one more descriptor.
-            connection.finish(self);
         }
     }
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
+use super::call::Outcome;
 use super::context::Context;
 use super::{Filter, Output, Report};
-use crate::proto::address;
-use crate::proto::codes::{status, step};
-use crate::proto::command::{self, Command};
+use crate::proto::codes::status;
+use crate::proto::command::Command;
 use crate::proto::negotiate::{self, Agreement, FilterTraits, NegotiateError, Offer};
 use crate::proto::response::{Payload, letter};
 use crate::proto::state::{self, State, Transition};
@@ -22,30 +22,20 @@ pub enum Flow {
     Close,
 }
 
-/// What a callback came to.
-enum Outcome {
-    /// A result to reply with.
-    Reply(i32),
-    /// There is no callback for the command.
-    NoCallback,
-    /// The payload can't be handed to the callback.
-    Malformed(&'static str),
-}
-
 /// One connection of an MTA, which may serve several SMTP connections and messages.
 #[derive(Debug)]
 pub struct Session {
-    context: Arc<Context>,
-    state: State,
-    agreement: Agreement,
+    pub(super) context: Arc<Context>,
+    pub(super) state: State,
+    pub(super) agreement: Agreement,
     /// The message was accepted by a callback; an MTA that goes on with it hears so again.
-    accepted: bool,
+    pub(super) accepted: bool,
     /// `xxfi_body` wants no more of this message, and the MTA does not know SKIP.
-    skip_body: bool,
+    pub(super) skip_body: bool,
     /// `xxfi_close` was called, and nothing has come since.
     closed: bool,
-    /// A broken promise of no reply was reported.
-    complained: bool,
+    /// What the filter does wrong and was reported, as bits of [`Complaint`].
+    pub(super) complaints: u8,
 }
 
 impl Session {
@@ -65,7 +55,7 @@ impl Session {
             accepted: false,
             skip_body: false,
             closed: false,
-            complained: false,
+            complaints: 0,
         }
     }
 
@@ -162,9 +152,12 @@ impl Session {
                 self.end_of_message(filter, bytes)
             }
             _ => match self.call(filter, command, next, bytes) {
-                Outcome::Reply(result) => self.respond(command, result, true),
-                Outcome::NoCallback => self.respond(command, status::CONTINUE, false),
-                Outcome::Malformed(why) => self.malformed(command, why),
+                Outcome::Reply(result) => self.respond(command, result, Some(command)),
+                Outcome::NoCallback => self.respond(command, status::CONTINUE, None),
+                Outcome::Malformed(report) => {
+                    self.context.output.report(report);
+                    Flow::Close
+                }
             },
         }
     }
@@ -184,83 +177,12 @@ impl Session {
         Flow::Close
     }
 
-    /// Calls the callback of a command, once its payload is known to be well-formed.
-    fn call<F: Filter>(
-        &mut self,
-        filter: &F,
-        command: Command,
-        next: State,
-        bytes: &mut [u8],
-    ) -> Outcome {
-        use Outcome::{Malformed, NoCallback, Reply};
-        if !filter.serves(command) || (command == Command::Body && self.skip_body) {
-            self.state = next;
-            return NoCallback;
-        }
-        let context = Arc::clone(&self.context);
-        let size = bytes.len().saturating_sub(1);
-        let payload = bytes.get(..size).unwrap_or_default();
-        match command {
-            Command::Connect => {
-                let Some(nul) = payload.iter().position(|&b| b == 0) else {
-                    return Malformed("the host name is not terminated");
-                };
-                let address = match address::parse(payload, nul + 1) {
-                    Ok(address) => address,
-                    Err(error) => {
-                        self.context.output.report(Report::Address(error));
-                        return Malformed("the client address can't be used");
-                    }
-                };
-                self.state = next;
-                let host = bytes.get_mut(..=nul).unwrap_or_default();
-                Reply(filter.connect(&context, host, &address))
-            }
-            Command::Helo => {
-                if payload.last() != Some(&0) {
-                    return Malformed("the name is not terminated");
-                }
-                self.state = next;
-                let name = bytes.get_mut(..size).unwrap_or_default();
-                Reply(filter.helo(&context, name))
-            }
-            Command::Mail | Command::Rcpt => {
-                let Some(end) = command::strings(payload) else {
-                    return Malformed("the address is not terminated");
-                };
-                self.state = next;
-                let strings = bytes.get_mut(..end).unwrap_or_default();
-                Reply(filter.envelope(&context, command, strings))
-            }
-            Command::Header => {
-                let Some(value) = command::header_value(payload) else {
-                    return Malformed("it is not two terminated strings");
-                };
-                self.state = next;
-                let strings = bytes.get_mut(..size).unwrap_or_default();
-                Reply(filter.header(&context, strings, value))
-            }
-            Command::Body => {
-                self.state = next;
-                let chunk = bytes.get_mut(..size).unwrap_or_default();
-                Reply(filter.body(&context, chunk))
-            }
-            Command::Unknown => {
-                self.state = next;
-                Reply(filter.unknown(&context, bytes))
-            }
-            _ => {
-                self.state = next;
-                Reply(filter.event(&context, command))
-            }
-        }
-    }
-
     /// The end of a message, perhaps with a last body chunk: one reply in any case.
     fn end_of_message<F: Filter>(&mut self, filter: &F, bytes: &mut [u8]) -> Flow {
         self.context.lock().changeable = true;
         let context = Arc::clone(&self.context);
         let mut verdict = None;
+        let serves = filter.serves(Command::Eom);
         if bytes.len() > 1 && filter.serves(Command::Body) {
             let chunk = bytes.split_last_mut().map(|(_, chunk)| chunk).unwrap_or_default();
             match filter.body(&context, chunk) {
@@ -268,13 +190,12 @@ impl Session {
                 result => verdict = Some(result),
             }
         }
-        let serves = filter.serves(Command::Eom);
-        let result = match verdict {
-            Some(result) => result,
-            None if serves => filter.event(&context, Command::Eom),
-            None => status::CONTINUE,
+        let (result, callback) = match verdict {
+            Some(result) => (result, Some(Command::Body)),
+            None if serves => (filter.event(&context, Command::Eom), Some(Command::Eom)),
+            None => (status::CONTINUE, None),
         };
-        let flow = self.respond(Command::Eom, result, true);
+        let flow = self.respond(Command::Eom, result, callback);
         self.context.lock().changeable = false;
         flow
     }
@@ -319,98 +240,6 @@ impl Session {
             );
         }
         agreed
-    }
-
-    /// Replies with a callback's result, and moves on as the result demands.
-    fn respond(&mut self, command: Command, result: i32, from_callback: bool) -> Flow {
-        let flag = command.no_reply_flag();
-        let promised = self.agreement.protocol & flag != 0;
-        let faked = self.agreement.faked & flag != 0;
-        let listed = matches!(
-            result,
-            status::CONTINUE
-                | status::REJECT
-                | status::DISCARD
-                | status::ACCEPT
-                | status::TEMPFAIL
-                | status::NOREPLY
-                | status::SKIP
-        );
-        if !listed {
-            self.context.output.report(Report::Unlisted(command, result));
-        }
-        if promised {
-            if result != status::NOREPLY && from_callback && listed && !self.complained {
-                self.complained = true;
-                let number = state::log_number(command, self.state);
-                self.context.output.report(Report::PromiseBroken(number, result));
-            }
-            if listed {
-                self.conclude(command, result);
-            }
-            return if faked { self.send(letter::CONTINUE) } else { Flow::Continue };
-        }
-        let result = match result {
-            status::NOREPLY => {
-                self.context.output.report(Report::Unpromised(command));
-                status::CONTINUE
-            }
-            status::SKIP if command != Command::Body => {
-                self.context.output.report(Report::SkipOutsideBody(command));
-                status::CONTINUE
-            }
-            status::SKIP if self.agreement.answered & step::SKIP == 0 => {
-                self.skip_body = true;
-                status::CONTINUE
-            }
-            _ if listed => result,
-            _ => status::TEMPFAIL,
-        };
-        let flow = match result {
-            status::REJECT => self.send_verdict(letter::REJECT, b'5'),
-            status::TEMPFAIL => self.send_verdict(letter::TEMPFAIL, b'4'),
-            status::DISCARD => self.send(letter::DISCARD),
-            status::ACCEPT => self.send(letter::ACCEPT),
-            status::SKIP => self.send(letter::SKIP),
-            _ => self.send(letter::CONTINUE),
-        };
-        if flow == Flow::Continue {
-            self.conclude(command, result);
-        }
-        flow
-    }
-
-    /// Moves to the state that a result leads to.
-    fn conclude(&mut self, command: Command, result: i32) {
-        match result {
-            status::ACCEPT => {
-                self.accepted = self.state.in_message();
-                self.state = State::Helo;
-            }
-            // These concern one recipient or one command, not the message.
-            status::REJECT | status::TEMPFAIL | status::DISCARD
-                if !matches!(command, Command::Rcpt | Command::Unknown) =>
-            {
-                self.state = State::Helo;
-            }
-            _ => {}
-        }
-    }
-
-    fn send(&mut self, letter: u8) -> Flow {
-        match self.context.emit(letter, Payload::None, false) {
-            Ok(()) => Flow::Continue,
-            Err(_) => Flow::Close,
-        }
-    }
-
-    /// Sends a refusal, with the stored reply if its class fits.
-    fn send_verdict(&mut self, letter: u8, class: u8) -> Flow {
-        let Some(reply) = self.context.take_reply(class) else { return self.send(letter) };
-        match self.context.emit(letter::REPLYCODE, Payload::Strings(&[&reply]), false) {
-            Ok(()) => Flow::Continue,
-            Err(_) => Flow::Close,
-        }
     }
 
     /// Calls the abort callback if a message is under way, which is thereby ended.

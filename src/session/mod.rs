@@ -7,10 +7,12 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic)]
 
+mod call;
 mod changes;
 mod context;
 mod engine;
 mod report;
+mod respond;
 
 pub use context::{Context, Refused};
 pub use engine::{Flow, Session};

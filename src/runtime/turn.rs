@@ -1,0 +1,33 @@
+//! Who owns a loop: a count of turns that two threads may try to end.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Whether the owner is in a turn, and which one: a count of turns with the lowest bit set during
+/// one.
+///
+/// The owner begins and ends turns; the supervisor takes the loop away by ending a turn in the
+/// owner's place, who notices when it tries to itself.
+#[derive(Debug, Default)]
+pub(super) struct Turn(AtomicU64);
+
+impl Turn {
+    pub(super) fn begin(&self) -> u64 {
+        let turn = self.0.load(Ordering::Relaxed) + 1;
+        // SeqCst: ordered before the look at `supervisor_parked`, as the supervisor sets that
+        // before it looks here; one of the two sees the other.
+        self.0.store(turn, Ordering::SeqCst);
+        turn
+    }
+
+    /// Ends a turn; `false` if it was ended by somebody else.
+    pub(super) fn end(&self, turn: u64) -> bool {
+        // AcqRel: whoever owns the loop next sees what the one before did.
+        self.0.compare_exchange(turn, turn + 1, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// The present count, and whether a turn is under way.
+    pub(super) fn look(&self) -> (u64, bool) {
+        let turn = self.0.load(Ordering::SeqCst);
+        (turn, turn & 1 == 1)
+    }
+}
