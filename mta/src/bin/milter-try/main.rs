@@ -1,0 +1,50 @@
+//! Runs a milter without an MTA: starts it, plays messages, shows what it does to them.
+
+mod interrupt;
+mod json;
+mod library;
+mod milter;
+mod options;
+mod place;
+mod play;
+mod processes;
+mod report;
+mod run;
+mod status;
+mod text;
+mod transcript;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use options::Request;
+
+fn main() -> ExitCode {
+    let arguments = std::env::args_os().skip(1).collect();
+    let result = match options::parse(arguments) {
+        Ok(Request::Help) => {
+            put(include_str!("help.txt"));
+            return ExitCode::SUCCESS;
+        }
+        Ok(Request::Version) => {
+            put(concat!("milter-try ", env!("CARGO_PKG_VERSION"), "\n"));
+            return ExitCode::SUCCESS;
+        }
+        Ok(Request::Run(options)) => run::run(&options),
+        Err(failure) => Err(failure),
+    };
+    match result {
+        Ok(status) => ExitCode::from(status.code()),
+        Err(failure) => {
+            eprintln!("milter-try: {failure}");
+            ExitCode::from(failure.status.code())
+        }
+    }
+}
+
+/// Prints; a reader that has gone away is no reason to fail.
+fn put(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+}

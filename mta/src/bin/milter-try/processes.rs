@@ -1,0 +1,179 @@
+//! Processes: who listens on a socket, which libmilter they have loaded, how they end.
+//!
+//! Finding listeners and libraries reads `/proc`; elsewhere than on Linux nothing is found.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
+use milter_mta::ConnSpec;
+use rustix::process::Pid;
+
+/// How a process has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// With this exit status.
+    Exited(i32),
+    /// By this signal.
+    Killed(i32),
+    /// Somehow: it is not our child.
+    Gone,
+}
+
+impl Ending {
+    pub(crate) fn of(status: ExitStatus) -> Ending {
+        use std::os::unix::process::ExitStatusExt;
+        match (status.code(), status.signal()) {
+            (Some(code), _) => Ending::Exited(code),
+            (None, Some(signal)) => Ending::Killed(signal),
+            (None, None) => Ending::Gone,
+        }
+    }
+
+    /// Whether it is the end of a program with a fault, not of one that was told to stop.
+    pub(crate) fn is_crash(self) -> bool {
+        const FAULTS: [i32; 6] = [
+            signal_hook::consts::SIGABRT,
+            signal_hook::consts::SIGBUS,
+            signal_hook::consts::SIGFPE,
+            signal_hook::consts::SIGILL,
+            signal_hook::consts::SIGSEGV,
+            signal_hook::consts::SIGSYS,
+        ];
+        matches!(self, Ending::Killed(signal) if FAULTS.contains(&signal))
+    }
+}
+
+impl std::fmt::Display for Ending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Ending::Exited(code) => write!(f, "ended with status {code}"),
+            Ending::Killed(signal) => {
+                let name = signal_hook::low_level::signal_name(*signal);
+                write!(f, "was killed by signal {signal}")?;
+                name.map_or(Ok(()), |name| write!(f, " ({name})"))
+            }
+            Ending::Gone => f.write_str("ended"),
+        }
+    }
+}
+
+/// The processes that hold the listening socket of a specification open.
+pub(crate) fn listeners(spec: &ConnSpec) -> Vec<Pid> {
+    let inodes = match spec {
+        ConnSpec::Unix(path) => unix_inodes(path),
+        ConnSpec::Inet { port, .. } => tcp_inodes("/proc/net/tcp", *port),
+        ConnSpec::Inet6 { port, .. } => tcp_inodes("/proc/net/tcp6", *port),
+    };
+    let links: Vec<PathBuf> =
+        inodes.iter().map(|inode| PathBuf::from(format!("socket:[{inode}]"))).collect();
+    if links.is_empty() {
+        return Vec::new();
+    }
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let numbers =
+        entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    numbers
+        .filter(|number| holds(*number, &links))
+        .filter_map(Pid::from_raw)
+        .filter(|pid| *pid != rustix::process::getpid())
+        .collect()
+}
+
+/// Whether a process has one of the sockets open.
+fn holds(number: i32, links: &[PathBuf]) -> bool {
+    let Ok(descriptors) = fs::read_dir(format!("/proc/{number}/fd")) else {
+        return false;
+    };
+    let mut targets = descriptors.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
+    targets.any(|target| links.contains(&target))
+}
+
+/// Inodes of listening sockets bound to a path. Fields: number, references, protocol, flags,
+/// type, state, inode, path.
+fn unix_inodes(path: &Path) -> Vec<String> {
+    const LISTENING: &str = "00010000";
+    let table = fs::read_to_string("/proc/net/unix").unwrap_or_default();
+    let wanted = path.to_str();
+    let lines = table.lines().filter_map(|line| {
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        let listens = fields.get(3) == Some(&LISTENING) && fields.get(7).copied() == wanted;
+        (listens && wanted.is_some()).then(|| fields[6].to_owned())
+    });
+    lines.collect()
+}
+
+/// Inodes of listening TCP sockets on a port. Fields: number, local address, remote address,
+/// state, five more, inode.
+fn tcp_inodes(table: &str, port: u16) -> Vec<String> {
+    const LISTEN: &str = "0A";
+    let ending = format!(":{port:04X}");
+    let table = fs::read_to_string(table).unwrap_or_default();
+    let lines = table.lines().filter_map(|line| {
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        let local = fields.get(1)?;
+        let listens = local.ends_with(&ending) && fields.get(3) == Some(&LISTEN);
+        listens.then(|| fields.get(9).map(|inode| (*inode).to_owned()))?
+    });
+    lines.collect()
+}
+
+/// The files named like a libmilter that a process has loaded; `None` if that cannot be seen.
+pub(crate) fn loaded_libmilters(pid: Pid) -> Option<Vec<PathBuf>> {
+    let maps = fs::read_to_string(format!("/proc/{}/maps", pid.as_raw_nonzero())).ok()?;
+    let mut found: Vec<PathBuf> = Vec::new();
+    for line in maps.lines() {
+        let Some(path) = line.find('/').map(|at| Path::new(&line[at..])) else {
+            continue;
+        };
+        let name = path.file_name().and_then(|name| name.to_str());
+        let is_one = name.is_some_and(|name| name.contains("milter") && name.contains(".so"));
+        if is_one && !found.iter().any(|old| old == path) {
+            found.push(path.to_path_buf());
+        }
+    }
+    Some(found)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::os::unix::net::UnixListener;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn endings_are_told_in_words() {
+        assert_eq!(Ending::Exited(3).to_string(), "ended with status 3");
+        assert_eq!(Ending::Killed(11).to_string(), "was killed by signal 11 (SIGSEGV)");
+        assert!(Ending::Killed(11).is_crash());
+        assert!(!Ending::Killed(15).is_crash() && !Ending::Exited(1).is_crash());
+    }
+
+    #[test]
+    fn the_process_that_listens_is_found_by_its_socket() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let unix = UnixListener::bind(&path).unwrap();
+        let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = tcp.local_addr().unwrap().port();
+        // A child that has both listeners as its standard input and output.
+        let mut child = Command::new("sleep")
+            .arg("60")
+            .stdin(Stdio::from(std::os::fd::OwnedFd::from(unix)))
+            .stdout(Stdio::from(std::os::fd::OwnedFd::from(tcp)))
+            .spawn()
+            .unwrap();
+        let pid = Pid::from_child(&child);
+        let host = None;
+        assert_eq!(listeners(&ConnSpec::Unix(path)), [pid]);
+        assert_eq!(listeners(&ConnSpec::Inet { port, host }), [pid]);
+        assert_eq!(listeners(&ConnSpec::Unix("/no/such".into())), []);
+        assert_eq!(loaded_libmilters(pid), Some(Vec::new()));
+        child.kill().unwrap();
+        let ended = Ending::of(child.wait().unwrap());
+        assert_eq!(ended, Ending::Killed(9));
+    }
+}

@@ -1,0 +1,129 @@
+//! The report for a person.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use milter_mta::session::{Outcome, SmtpReply, Stage, Verdict};
+
+use crate::play::{Job, Record};
+use crate::text::{diff, printable};
+
+/// Puts a line with a label on the left.
+pub(crate) fn line(out: &mut String, label: &str, text: &str) {
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or_default();
+    let _ = writeln!(out, "{label:<11}{first}");
+    for more in lines {
+        let _ = writeln!(out, "{:11}{more}", "");
+    }
+}
+
+/// Verdict, reply, refused recipients and remarks, and the changes.
+pub(crate) fn outcome(job: &Job, index: usize, outcome: &Outcome) -> String {
+    let mut out = String::from("\n");
+    if job.messages() > 1 {
+        let (number, all) = (index + 1, job.messages());
+        let text = format!("{number} of {all}: {}", job.mail(index).name);
+        line(&mut out, "Message", &text);
+    }
+    line(&mut out, "Verdict", &verdict(outcome));
+    line(&mut out, "Reply", &reply_text(&outcome.reply));
+    for place in &outcome.recipients {
+        if let Some(reply) = &place.refused {
+            let text = format!("{}: {}", place.recipient.address, reply_text(reply));
+            line(&mut out, "Refused", &text);
+        }
+    }
+    for remark in &outcome.remarks {
+        line(&mut out, "Remark", &printable(remark.as_bytes()));
+    }
+    let (envelope, message) = diffs(job, index, outcome);
+    match &outcome.delivered {
+        None => line(&mut out, "Changes", "not delivered"),
+        Some((after, _)) => {
+            if envelope.is_empty() && message.is_empty() {
+                line(&mut out, "Changes", "none");
+            } else {
+                let _ = write!(out, "\n{envelope}{message}");
+            }
+            if after.recipients.is_empty() {
+                line(&mut out, "Remark", "no recipient is left: the MTA drops the message");
+            }
+        }
+    }
+    out
+}
+
+fn verdict(outcome: &Outcome) -> String {
+    let mut text = format!("{} ({})", outcome.verdict, at(outcome.stage));
+    if let Some(reason) = outcome.quarantine_reason() {
+        let _ = write!(text, ": {}", printable(reason.as_bytes()));
+    }
+    text
+}
+
+/// A stage in words.
+fn at(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Connect => "when the client connected",
+        Stage::Helo => "at HELO",
+        Stage::Mail => "at MAIL FROM",
+        Stage::Rcpt => "at RCPT TO",
+        Stage::Data => "at DATA",
+        Stage::Header => "at a header",
+        Stage::EndOfHeaders => "at the end of the headers",
+        Stage::Body => "at a part of the body",
+        Stage::EndOfMessage => "at the end of the message",
+        Stage::Unknown => "at an unknown command",
+    }
+}
+
+pub(crate) fn reply_text(reply: &SmtpReply) -> String {
+    printable(reply.to_string().as_bytes())
+}
+
+/// The differences in envelope and message; empty if there are none or nothing is delivered.
+pub(crate) fn diffs(job: &Job, index: usize, outcome: &Outcome) -> (String, String) {
+    let Some((envelope, message)) = &outcome.delivered else {
+        return (String::new(), String::new());
+    };
+    let mail = job.mail(index);
+    let before = job.envelope.to_string();
+    let after = envelope.to_string();
+    let names = ("envelope", "envelope after the milter");
+    let envelope = diff(before.as_bytes(), after.as_bytes(), names);
+    let after_name = format!("{} after the milter", mail.name);
+    let names = (mail.name.as_str(), after_name.as_str());
+    let (before, after) = (mail.message.to_bytes(), message.to_bytes());
+    (envelope, diff(&before, &after, names))
+}
+
+/// What many sessions came to: how often each verdict and each error.
+pub(crate) fn summary(records: &[Record]) -> String {
+    let mut verdicts: BTreeMap<(Verdict, String), usize> = BTreeMap::new();
+    let mut errors: BTreeMap<String, usize> = BTreeMap::new();
+    for record in records {
+        for outcome in &record.outcomes {
+            let reply = if outcome.delivered.is_some() || outcome.verdict == Verdict::Discard {
+                String::new()
+            } else {
+                reply_text(&outcome.reply).replace('\n', " | ")
+            };
+            *verdicts.entry((outcome.verdict, reply)).or_default() += 1;
+        }
+        if let Some(broken) = &record.broken {
+            *errors.entry(broken.to_string()).or_default() += 1;
+        }
+    }
+    let mut out = String::new();
+    let messages: usize = verdicts.values().sum();
+    let text = format!("{} at once, {messages} messages", records.len());
+    line(&mut out, "Sessions", &text);
+    for ((verdict, reply), count) in &verdicts {
+        line(&mut out, "Verdict", format!("{count:>6} x {verdict}  {reply}").trim_end());
+    }
+    for (error, count) in &errors {
+        line(&mut out, "Failed", &format!("{count:>6} x {error}"));
+    }
+    out
+}

@@ -1,0 +1,65 @@
+//! Exit statuses, and failures that carry one.
+
+use std::fmt;
+
+use milter_mta::session::Verdict;
+
+/// How the program ends. The numbers from 64 are those of `sysexits.h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// All messages met this verdict or a milder one.
+    Verdict(Verdict),
+    /// The command line is wrong.
+    Usage,
+    /// A message cannot be read.
+    NoInput,
+    /// The milter did not start or cannot be reached.
+    Unavailable,
+    /// The milter broke the protocol, crashed or hung.
+    Protocol,
+    /// The system refused something.
+    System,
+}
+
+impl Status {
+    /// The number for the shell.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Status::Verdict(Verdict::Accept) => 0,
+            Status::Verdict(Verdict::Reject) => 10,
+            Status::Verdict(Verdict::Tempfail) => 11,
+            Status::Verdict(Verdict::Discard) => 12,
+            Status::Verdict(Verdict::Quarantine) => 13,
+            Status::Usage => 64,
+            Status::NoInput => 66,
+            Status::Unavailable => 69,
+            Status::Protocol => 70,
+            Status::System => 71,
+        }
+    }
+}
+
+/// Why the program cannot go on, and what to do about it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// Exit status.
+    pub(crate) status: Status,
+    /// One or more lines for a person.
+    pub(crate) message: String,
+}
+
+impl Failure {
+    pub(crate) fn new(status: Status, message: impl Into<String>) -> Failure {
+        Failure { status, message: message.into() }
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Failure {
+        Failure::new(Status::Usage, message)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}

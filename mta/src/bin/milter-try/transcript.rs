@@ -1,0 +1,253 @@
+//! The conversation: kept for JSON, printed as it goes for a person.
+
+use std::io::{self, Write};
+
+use milter_mta::session::{Event, Stage};
+use milter_mta::wire::flags::{action, describe, protocol};
+use milter_mta::wire::{Command, Origin, Reply};
+
+use crate::text::one_line;
+
+/// Column where details begin.
+const DETAIL: usize = 13;
+
+/// Column where a short reply goes on the line of its command.
+const REPLY: usize = 62;
+
+/// Longest line made of macros.
+const WIDTH: usize = 96;
+
+/// One command and what came back.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Entry {
+    /// Name of the command, `remark` for a remark.
+    pub(crate) command: &'static str,
+    /// Its arguments in words.
+    pub(crate) text: String,
+    /// Macros sent with it.
+    pub(crate) macros: Vec<(String, String)>,
+    /// The replies in words.
+    pub(crate) replies: Vec<String>,
+    /// No reply was due.
+    pub(crate) unanswered: bool,
+}
+
+/// The conversation of one session.
+#[derive(Debug)]
+pub(crate) struct Transcript {
+    pub(crate) entries: Vec<Entry>,
+    print: bool,
+    pending: Vec<(String, String)>,
+    shown: Vec<(String, String)>,
+    /// Column of an unfinished line, 0 if there is none.
+    column: usize,
+}
+
+impl Transcript {
+    pub(crate) fn new(print: bool) -> Transcript {
+        Transcript { entries: Vec::new(), print, pending: Vec::new(), shown: Vec::new(), column: 0 }
+    }
+
+    /// Takes note of an event.
+    pub(crate) fn hear(&mut self, event: Event<'_>) {
+        match event {
+            Event::Sent(Command::Macros { target, pairs }) => {
+                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                let pairs = pairs.iter().map(|(name, value)| (text(name), text(value)));
+                self.pending = pairs.collect();
+                self.show_macros(*target);
+            }
+            Event::Sent(command) => {
+                let (name, text) = in_words(command);
+                match command {
+                    // Folded as it is in the message.
+                    Command::Header { value, .. } if value.contains(&b'\n') => {
+                        let fold = format!("\n{:DETAIL$}  ", "");
+                        self.start_line(name, &text.replace("\\n\\t", &fold));
+                    }
+                    _ => self.start_line(name, &wrapped(&text, "")),
+                }
+                self.entries.push(Entry {
+                    command: name,
+                    text,
+                    macros: std::mem::take(&mut self.pending),
+                    ..Entry::default()
+                });
+            }
+            Event::Received(reply) => {
+                let text = match reply {
+                    Reply::ReplyCode(text) => one_line(text),
+                    other => other.to_string(),
+                };
+                self.show_reply(&text);
+                if let Some(last) = self.entries.last_mut() {
+                    last.replies.push(text);
+                }
+            }
+            Event::Unanswered => {
+                self.show_reply("(none, as agreed)");
+                if let Some(last) = self.entries.last_mut() {
+                    last.unanswered = true;
+                }
+            }
+            Event::Remark(text) => {
+                self.start_line("remark", text);
+                self.entries.push(Entry {
+                    command: "remark",
+                    text: text.to_owned(),
+                    ..Entry::default()
+                });
+            }
+        }
+    }
+
+    /// Ends an unfinished line.
+    pub(crate) fn finish_line(&mut self) {
+        if self.column > 0 {
+            self.put("\n");
+            self.column = 0;
+        }
+    }
+
+    /// Shows macros; in the content only those that have not been shown with the same value.
+    fn show_macros(&mut self, target: u8) {
+        let content = Stage::from_letter(target).is_some_and(Stage::is_content);
+        let shown = &self.shown;
+        let pairs = self.pending.iter();
+        let pairs: Vec<_> =
+            pairs.filter(|pair| !content || !shown.contains(pair)).cloned().collect();
+        if pairs.is_empty() {
+            return;
+        }
+        let words = pairs.iter();
+        let words = words.map(|(name, value)| format!("{name}={}", one_line(value.as_bytes())));
+        let text = fit(words, "  ", "");
+        self.start_line("macros", &text);
+        self.finish_line();
+        self.shown.extend(pairs);
+    }
+
+    fn start_line(&mut self, name: &str, text: &str) {
+        self.finish_line();
+        let line = format!("  {name:<10} {text}");
+        let line = line.trim_end();
+        self.put(line);
+        let last = line.rsplit('\n').next().unwrap_or_default();
+        self.column = last.chars().count();
+    }
+
+    fn show_reply(&mut self, text: &str) {
+        let short = text.chars().count() + REPLY <= WIDTH;
+        if self.column == 0 || self.column > REPLY - 1 || !short {
+            self.finish_line();
+            self.put(&format!("{:DETAIL$}-> {}\n", "", wrapped(text, "   ")));
+        } else {
+            let gap = REPLY - self.column;
+            self.put(&format!("{:gap$}-> {text}\n", ""));
+        }
+        self.column = 0;
+    }
+
+    /// Prints; a reader that has gone away is no reason to stop.
+    fn put(&self, text: &str) {
+        if self.print {
+            let mut out = io::stdout().lock();
+            let _ = out.write_all(text.as_bytes());
+            let _ = out.flush();
+        }
+    }
+}
+
+/// Breaks long text between words; later lines are indented further.
+fn wrapped(text: &str, further: &str) -> String {
+    fit(text.split(' ').map(str::to_owned), " ", further)
+}
+
+/// Fits words into lines from the column of details on.
+fn fit(words: impl Iterator<Item = String>, gap: &str, further: &str) -> String {
+    let mut out = String::new();
+    let mut room = 0;
+    for (number, word) in words.enumerate() {
+        let width = word.chars().count();
+        if number > 0 && room < gap.len() + width {
+            out.push_str(&format!("\n{:DETAIL$}{further}", ""));
+            room = WIDTH - DETAIL - further.len();
+        } else if number > 0 {
+            out.push_str(gap);
+            room -= gap.len();
+        } else {
+            room = WIDTH - DETAIL;
+        }
+        out.push_str(&word);
+        room = room.saturating_sub(width);
+    }
+    out
+}
+
+/// Name and arguments of a command.
+fn in_words(command: &Command<'_>) -> (&'static str, String) {
+    let arguments = |list: &[&[u8]]| one_line(&list.join(&b' '));
+    match command {
+        Command::Negotiate { version, actions, protocol: steps } => {
+            let text = format!(
+                "version {version}, actions {}, protocol {}",
+                all_or(*actions, action::ALL, action::NAMES),
+                all_or(*steps, protocol::ALL, protocol::NAMES)
+            );
+            ("negotiate", text)
+        }
+        Command::Macros { target, .. } => ("macros", char::from(*target).to_string()),
+        Command::Connect { host, origin } => {
+            let origin = match origin {
+                Origin::Inet(address, port) => format!(" [{address}]:{port}"),
+                Origin::Inet6(address, port, _) => format!(" [{address}]:{port}"),
+                Origin::Unix(path) => format!(" local:{}", one_line(path)),
+                Origin::Unknown => " (unknown origin)".to_owned(),
+            };
+            ("connect", one_line(host) + &origin)
+        }
+        Command::Helo(name) => ("helo", one_line(name)),
+        Command::Mail(list) => ("mail", arguments(list)),
+        Command::Rcpt(list) => ("rcpt", arguments(list)),
+        Command::Data => ("data", String::new()),
+        Command::Header { name, value } => {
+            ("header", format!("{}: {}", one_line(name), one_line(value)))
+        }
+        Command::EndOfHeaders => ("eoh", String::new()),
+        Command::Body(part) => ("body", format!("{} bytes", part.len())),
+        Command::EndOfBody => ("eom", String::new()),
+        Command::Unknown(line) => ("unknown", one_line(line)),
+        Command::Abort => ("abort", String::new()),
+        Command::Quit => ("quit", String::new()),
+        Command::QuitNewConnection => ("quit_nc", String::new()),
+    }
+}
+
+/// The names of flags, or that all are set.
+fn all_or(bits: u32, all: u32, names: &[(u32, &str)]) -> String {
+    if bits == all { format!("all ({bits:#x})") } else { describe(bits, names) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_and_macros_are_kept_with_their_command() {
+        let mut transcript = Transcript::new(false);
+        transcript.hear(Event::Sent(&Command::Macros { target: b'H', pairs: &[(b"j", b"mx")] }));
+        transcript.hear(Event::Sent(&Command::Helo(b"a\x1bb")));
+        transcript.hear(Event::Received(&Reply::Progress));
+        transcript.hear(Event::Received(&Reply::ReplyCode(b"550-a\r\n550 b")));
+        transcript.hear(Event::Sent(&Command::Mail(&[b"<a>", b"SIZE=1"])));
+        transcript.hear(Event::Unanswered);
+        let [helo, mail] = &transcript.entries[..] else {
+            panic!("{:?}", transcript.entries);
+        };
+        assert_eq!((helo.command, helo.text.as_str()), ("helo", "a\\u{1b}b"));
+        assert_eq!(helo.macros, [("j".to_owned(), "mx".to_owned())]);
+        assert_eq!(helo.replies, ["progress", "550-a\\r\\n550 b"]);
+        assert_eq!((mail.text.as_str(), mail.unanswered), ("<a> SIZE=1", true));
+        assert!(mail.macros.is_empty());
+    }
+}
