@@ -84,18 +84,29 @@ fn pointer(context: &Context) -> *mut SMFICTX {
     std::ptr::from_ref(context).cast_mut().cast()
 }
 
-/// An array of pointers to the strings in `bytes`, with NULL at the end; each string ends in NUL.
-fn argument_pointers(bytes: &mut [u8]) -> Vec<*mut c_char> {
-    let base: *mut c_char = bytes.as_mut_ptr().cast();
-    let mut pointers = vec![base];
-    for (at, _) in bytes.iter().enumerate().filter(|(_, b)| **b == 0) {
-        // Stays within the slice or one byte behind it; the latter is replaced below.
-        pointers.push(base.wrapping_add(at + 1));
+/// Strings for which no memory is allocated: an address and some ESMTP arguments.
+const FEW: usize = 15;
+
+/// Hands an array of pointers to the strings in `bytes`, with NULL at the end, to `take`; each
+/// string ends in NUL.
+fn with_arguments<T>(bytes: &mut [u8], take: impl FnOnce(&mut [*mut c_char]) -> T) -> T {
+    let count = bytes.iter().filter(|b| **b == 0).count();
+    let mut few = [std::ptr::null_mut(); FEW + 1];
+    let mut many = Vec::new();
+    let pointers = match few.get_mut(..=count) {
+        Some(few) => few,
+        None => {
+            many.resize(count + 1, std::ptr::null_mut());
+            &mut many[..]
+        }
+    };
+    let mut rest = bytes;
+    for place in pointers.iter_mut().take(count) {
+        *place = rest.as_mut_ptr().cast();
+        let end = rest.iter().position(|b| *b == 0).map_or(rest.len(), |nul| nul + 1);
+        rest = &mut rest[end..];
     }
-    if let Some(last) = pointers.last_mut() {
-        *last = std::ptr::null_mut();
-    }
-    pointers
+    take(pointers)
 }
 
 /// Storage for any address a client can have, so that a filter may read as much as it likes.
@@ -212,9 +223,10 @@ impl Filter for CFilter {
             _ => self.callbacks.xxfi_envrcpt,
         };
         let Some(callback) = callback else { return status::CONTINUE };
-        let mut pointers = argument_pointers(strings);
-        // SAFETY: a callback of the filter; the array ends in NULL and each string in NUL.
-        unsafe { callback(pointer(context), pointers.as_mut_ptr()) }
+        with_arguments(strings, |pointers| {
+            // SAFETY: a callback of the filter; the array ends in NULL and each string in NUL.
+            unsafe { callback(pointer(context), pointers.as_mut_ptr()) }
+        })
     }
 
     fn header(&self, context: &Context, strings: &mut [u8], value: usize) -> i32 {

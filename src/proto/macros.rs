@@ -42,7 +42,8 @@ impl Macros {
         let Some(stage) = stage_of(letter).and_then(|n| self.stages.get_mut(n)) else { return };
         let Some(last) = strings.iter().rposition(|&b| b == 0) else { return };
         stage.clear();
-        stage.extend(strings.iter().take(last + 1));
+        stage.reserve_exact(last + 1);
+        stage.extend_from_slice(strings.get(..=last).unwrap_or_default());
     }
 
     /// Empties `from` and all later stages.

@@ -49,7 +49,7 @@ pub(super) fn accept<F: Filter + 'static>(shared: &Arc<Shared<F>>, index: usize,
                     Arc::clone(&shared.options.max_data_size),
                 );
                 let connection = Box::new(Connection::new(session, output, now));
-                if let Err(connection) = shared.attach(connection, index) {
+                if let Err(connection) = shared.attach(connection, index, true) {
                     // Its close callback may take long, and this thread owns a loop.
                     shared.dispatch(Work::End(connection));
                 }

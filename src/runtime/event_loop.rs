@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -49,8 +49,23 @@ struct State {
     phase: Option<Phase>,
     /// Accepting is paused until then.
     accept_after: Option<Instant>,
-    /// Whether the owner waits, and until when; `Some(None)`: for ever.
-    waits: Option<Option<Instant>>,
+    /// When the owner has last gone to wait, until when; `None`: for ever.
+    waits_until: Option<Instant>,
+}
+
+impl State {
+    /// Looks at a session whose deadline was thought to have come.
+    fn expire(&mut self, slot: u32, now: Instant, options: &Options) -> Option<Job> {
+        let place = self.slots.get_mut(slot as usize)?.as_mut()?;
+        place.deadline = place.connection.as_ref().and_then(|c| c.deadline(options));
+        let at = place.deadline?;
+        if at <= now {
+            place.deadline = None;
+            return Some(Job::Expired);
+        }
+        self.deadlines.insert(at, slot);
+        None
+    }
 }
 
 /// An event loop.
@@ -86,7 +101,7 @@ impl EventLoop {
         self.poller.add(listener, LISTENER_KEY, true)
     }
 
-    /// Takes in a session that waits for its MTA.
+    /// Takes in a session that waits for its MTA; `own` if the calling thread owns the loop.
     ///
     /// Gives it back if it is to end rather than to wait, or can't be watched.
     pub(super) fn insert(
@@ -94,6 +109,7 @@ impl EventLoop {
         connection: Box<Connection>,
         options: &Options,
         log: &Log,
+        own: bool,
     ) -> Result<(), Box<Connection>> {
         let mut state = self.state.lock();
         match state.phase {
@@ -119,7 +135,7 @@ impl EventLoop {
         let deadline = connection.deadline(options);
         if let Some(at) = deadline {
             state.deadlines.insert(at, slot);
-            if state.waits.is_some_and(|until| until.is_none_or(|until| at < until)) {
+            if !own && state.waits_until.is_none_or(|until| at < until) {
                 self.waker.wake();
             }
         }
@@ -198,22 +214,14 @@ pub(super) fn drive<F: Filter + 'static>(
 ) {
     let Some(this) = shared.loops.get(index) else { return };
     let mut events = Events::default();
+    scratch.now = Instant::now();
     loop {
-        if !keep_up(shared, index, scratch) {
-            return;
-        }
-        if shared.phase() == Phase::Over {
-            return;
-        }
-        let timeout = {
-            let mut state = this.state.lock();
-            let next = [state.deadlines.first(), state.accept_after].into_iter().flatten().min();
-            state.waits = Some(next);
-            next.map(|at| at.saturating_duration_since(Instant::now()))
+        let timeout = match keep_up(shared, index, scratch) {
+            Some(timeout) if shared.phase() < Phase::Over => timeout,
+            _ => return,
         };
         // An error leaves no events; what was missed comes again.
         let _again = this.poller.wait(&mut events, timeout);
-        this.state.lock().waits = None;
         scratch.now = Instant::now();
         for key in events.keys() {
             let owned = match key {
@@ -272,66 +280,62 @@ fn serve<F: Filter + 'static>(
     true
 }
 
-/// What is due besides events: a new phase, deadlines, the end of a pause in accepting.
+/// Serves what is due besides events, and tells how long to wait for those.
 ///
-/// `false` if the loop was taken away meanwhile.
+/// `None` if the loop was taken away meanwhile.
 fn keep_up<F: Filter + 'static>(
     shared: &Arc<Shared<F>>,
     index: usize,
     scratch: &mut Scratch,
-) -> bool {
-    let Some(this) = shared.loops.get(index) else { return false };
-    let phase = shared.phase();
-    let now = Instant::now();
-    {
-        let mut state = this.state.lock();
+) -> Option<Option<Duration>> {
+    let this = shared.loops.get(index)?;
+    loop {
+        match this.due(shared, scratch.now) {
+            Due::Session(slot, job) if serve(shared, index, slot, job, scratch) => {}
+            Due::Session(..) => return None,
+            Due::Nothing(timeout) => return Some(timeout),
+        }
+    }
+}
+
+/// What is to be done besides events.
+enum Due {
+    /// A session has to end, for its deadline or for the phase.
+    Session(u32, Job),
+    /// Nothing, for that long.
+    Nothing(Option<Duration>),
+}
+
+impl EventLoop {
+    fn due<F: Filter>(&self, shared: &Shared<F>, now: Instant) -> Due {
+        let phase = shared.phase();
+        let mut state = self.state.lock();
         if phase > Phase::Serve && state.phase != Some(phase) {
             state.phase = Some(phase);
             state.accept_after = None;
             state.sweep = (0..state.slots.len() as u32).collect();
         }
-        if state.accept_after.is_some_and(|after| after <= now) {
-            state.accept_after = None;
-            if let Some(listener) = shared.listener()
-                && this.listen(&listener).is_err()
-            {
-                state.accept_after = Some(now + EXHAUSTION_PAUSE);
-            }
-        }
-    }
-    while let Some((slot, job)) = this.next_due(phase, now, &shared.options) {
-        if !serve(shared, index, slot, job, scratch) {
-            return false;
-        }
-    }
-    true
-}
-
-impl EventLoop {
-    /// A session that has to end for its deadline or for the phase.
-    fn next_due(&self, phase: Phase, now: Instant, options: &Options) -> Option<(u32, Job)> {
-        let mut state = self.state.lock();
         while let Some(slot) = state.sweep.pop() {
             let waiting =
                 state.slots.get(slot as usize).and_then(|s| s.as_ref()?.connection.as_ref());
             if waiting.is_some_and(|c| phase > Phase::Drain || !c.in_message()) {
-                return Some((slot, Job::End));
+                return Due::Session(slot, Job::End);
+            }
+        }
+        if state.accept_after.is_some_and(|after| after <= now) {
+            state.accept_after = None;
+            if shared.listener().is_some_and(|listener| self.listen(&listener).is_err()) {
+                state.accept_after = Some(now + EXHAUSTION_PAUSE);
             }
         }
         while let Some(slot) = state.deadlines.due(now) {
-            let Some(Some(place)) = state.slots.get_mut(slot as usize) else { continue };
-            let Some(connection) = &place.connection else { continue };
-            place.deadline = connection.deadline(options);
-            match place.deadline {
-                Some(at) if at <= now => {
-                    place.deadline = None;
-                    return Some((slot, Job::Expired));
-                }
-                Some(at) => state.deadlines.insert(at, slot),
-                None => {}
+            if let Some(job) = state.expire(slot, now, &shared.options) {
+                return Due::Session(slot, job);
             }
         }
-        None
+        let next = [state.deadlines.first(), state.accept_after].into_iter().flatten().min();
+        state.waits_until = next;
+        Due::Nothing(next.map(|at| at.saturating_duration_since(now)))
     }
 
     /// Stops accepting for a while.

@@ -192,7 +192,7 @@ impl<F: Filter + 'static> Shared<F> {
         }
         self.undetach(connection.output.session);
         if end == TurnEnd::Wait
-            && let Err(mut connection) = self.attach(connection, home)
+            && let Err(mut connection) = self.attach(connection, home, false)
         {
             connection.finish(self);
         }

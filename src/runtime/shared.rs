@@ -148,16 +148,19 @@ impl<F: Filter> Shared<F> {
 
     /// Puts a session that waits for its MTA into the loop that has fewest.
     ///
-    /// `home` is preferred among equals. Gives the session back if it is to end rather than to
+    /// `home` is preferred among equals; `own` if the calling thread owns that loop. Gives the session back if it is to end rather than to
     /// wait: the run is stopping, or it can't be watched.
     pub(super) fn attach(
         &self,
         connection: Box<Connection>,
         home: usize,
+        own: bool,
     ) -> Result<(), Box<Connection>> {
         let candidates = self.loops.iter().enumerate();
         match candidates.min_by_key(|(n, l)| (l.sessions(), *n != home)) {
-            Some((_, event_loop)) => event_loop.insert(connection, &self.options, &self.log),
+            Some((n, event_loop)) => {
+                event_loop.insert(connection, &self.options, &self.log, own && n == home)
+            }
             None => Err(connection),
         }
     }

@@ -77,9 +77,9 @@ impl Session {
     /// get strings in place and must never read beyond them.
     pub fn handle<F: Filter>(&mut self, filter: &F, letter: u8, bytes: &mut [u8]) -> Flow {
         let size = bytes.len().saturating_sub(1);
-        self.debug(4, format_args!("got cmd '{}' len {size}", letter.escape_ascii()));
+        self.debug(4, |line| line(format_args!("got cmd '{}' len {size}", letter.escape_ascii())));
         let Some(command) = Command::from_letter(letter) else {
-            self.debug(1, format_args!("cmd '{}' unknown", letter.escape_ascii()));
+            self.debug(1, |line| line(format_args!("cmd '{}' unknown", letter.escape_ascii())));
             self.context.output.report(Report::UnknownCommand(letter));
             return Flow::Close;
         };
@@ -122,7 +122,7 @@ impl Session {
             state::transition(self.state, command, self.agreement.protocol);
         let before = self.state;
         if reset {
-            self.debug(1, format_args!("abort: cur {} cmd {command:?}", before as u8));
+            self.debug(1, |line| line(format_args!("abort: cur {} cmd {command:?}", before as u8)));
             if self.state.in_message() {
                 self.end_message(filter);
             }
@@ -131,7 +131,7 @@ impl Session {
             return self.refuse(command, before);
         };
         if bytes.len() <= 1 && command.needs_payload() {
-            self.debug(1, format_args!("cmd={command:?}, buf=NULL"));
+            self.debug(1, |line| line(format_args!("cmd={command:?}, buf=NULL")));
             return self.malformed(command, "no payload");
         }
         self.accepted = false;
@@ -231,13 +231,12 @@ impl Session {
         });
         let agreed = negotiate::agree(&offer, traits, called);
         if let Ok(a) = &agreed {
-            self.debug(
-                3,
-                format_args!(
+            self.debug(3, |line| {
+                line(format_args!(
                     "milter_negotiate: mta_actions=0x{:x}, mta_flags=0x{:x} actions=0x{:x}, flags=0x{:x}",
                     offer.actions, offer.protocol, a.actions, a.answered
-                ),
-            );
+                ));
+            });
         }
         agreed
     }
@@ -269,9 +268,10 @@ impl Session {
         Flow::Close
     }
 
-    fn debug(&self, level: i32, line: std::fmt::Arguments<'_>) {
+    /// Writes debug output; the line is put together only if it was asked for.
+    fn debug(&self, level: i32, write: impl FnOnce(&dyn Fn(std::fmt::Arguments<'_>))) {
         if self.context.output.debugs(level) {
-            self.context.output.debug(line);
+            write(&|line| self.context.output.debug(line));
         }
     }
 }
