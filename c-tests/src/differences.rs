@@ -40,3 +40,16 @@ pub fn assert_differs<T: PartialEq + Debug>(id: &str, reference: (T, T), ours: (
     assert_eq!(seen, wanted, "{id}: ours");
     assert_ne!(expected, wanted, "{id}: no difference");
 }
+
+/// Asserts what our library does where the reference does what chance wants.
+///
+/// # Panics
+/// If it does something else, or the entry is missing.
+#[track_caller]
+pub fn assert_ours<T: PartialEq + Debug>(id: &str, seen: T, wanted: T) {
+    assert!(
+        entries().expect("docs/differences.md").contains(id),
+        "docs/differences.md has no entry {id}"
+    );
+    assert_eq!(seen, wanted, "{id}");
+}

@@ -25,11 +25,7 @@ fn logs_with(linkage: Linkage) {
     let mut milter = Milter::start(linkage.command(&accept()).unwrap(), |_, _| {}).unwrap();
     assert_eq!(milter.wait().unwrap().code(), Some(1), "{linkage:?}");
     let lines = milter.log().lines().unwrap();
-    assert_eq!(
-        lines,
-        ["err accept: missing connection information"],
-        "{linkage:?}"
-    );
+    assert_eq!(lines, ["err accept: missing connection information"], "{linkage:?}");
 }
 
 macro_rules! per_linkage {

@@ -2,6 +2,7 @@
 //!
 //! `cargo run -p c-tests --bin sessions -- FILE [part of a name] [reference|static|ours|ours-static|preload]`
 
+use c_tests::trace::play::Played;
 use c_tests::trace::{TraceMilter, play, process, session};
 use c_tests::{Linkage, Result};
 use std::path::Path;
@@ -22,7 +23,11 @@ fn main() -> Result<()> {
         let milter = TraceMilter::start(&program, linkage, &session.registration)?;
         println!("== {}", session.name);
         match play::play(&milter, session) {
-            Ok(transcript) => println!("{transcript}"),
+            Ok(Played { transcript, log }) => {
+                print!("{transcript}");
+                log.iter().for_each(|line| println!("# {line}"));
+                println!();
+            }
             Err(error) => println!("! {error}"),
         }
     }

@@ -11,6 +11,7 @@
 //! ```
 
 pub mod command;
+pub mod matrix;
 pub mod play;
 pub mod process;
 pub mod script;

@@ -23,10 +23,20 @@ struct Run<'a> {
     inbox: Vec<u8>,
     eof: bool,
     seen: Transcript,
+    log: Vec<String>,
 }
 
-/// Plays the session and returns what was seen; log lines are dropped.
-pub fn play(milter: &TraceMilter, session: &Session) -> Result<Transcript> {
+/// What one session showed.
+#[derive(Clone, Debug)]
+pub struct Played {
+    /// Replies and callbacks.
+    pub transcript: Transcript,
+    /// Lines logged until the connection ended; later ones are left in the control channel.
+    pub log: Vec<String>,
+}
+
+/// Plays the session and returns what was seen.
+pub fn play(milter: &TraceMilter, session: &Session) -> Result<Played> {
     while let Some(stray) = milter.next_line()? {
         if !stray.starts_with("log ") {
             return Err(Error(format!("left over from the session before: {stray}")));
@@ -40,6 +50,7 @@ pub fn play(milter: &TraceMilter, session: &Session) -> Result<Transcript> {
         inbox: Vec::new(),
         eof: false,
         seen: Transcript::default(),
+        log: Vec::new(),
     };
     for step in &session.steps {
         run.step(step, session.pace)?;
@@ -91,7 +102,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn finish(mut self, session: &Session) -> Result<Transcript> {
+    fn finish(mut self, session: &Session) -> Result<Played> {
         self.flush()?;
         if let Some(connection) = &self.connection {
             // Fails if the library has closed already; the end is then seen by reading.
@@ -118,7 +129,7 @@ impl Run<'_> {
             self.seen.wire.push("EOF".into());
         }
         self.seen.join_results();
-        Ok(self.seen)
+        Ok(Played { transcript: self.seen, log: self.log })
     }
 
     /// Whether the last callback traced is a finished xxfi_close.
@@ -177,8 +188,9 @@ impl Run<'_> {
 
     fn read_trace(&mut self) -> Result<()> {
         while let Some(line) = self.milter.next_line()? {
-            if !line.starts_with("log ") {
-                self.seen.trace.push(line);
+            match line.strip_prefix("log ") {
+                Some(text) => self.log.push(text.to_owned()),
+                None => self.seen.trace.push(line),
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! All session files, run with one library, and what our library is recorded to do differently.
 
-use super::play::play;
+use super::play::{Played, play};
 use super::process::{TraceMilter, program};
 use super::session::{self, Session};
 use super::transcript::Transcript;
@@ -11,12 +11,16 @@ use crate::paths;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// A session that takes longer is mentioned; none needs a tenth of it.
+const SLOW: Duration = Duration::from_secs(2);
 
 /// File stem and session name.
 pub type Key = (String, String);
 
 /// What a library did in each session.
-pub type Results = BTreeMap<Key, std::result::Result<Transcript, String>>;
+pub type Results = BTreeMap<Key, std::result::Result<Played, String>>;
 
 /// Directory of the session files.
 pub fn directory() -> PathBuf {
@@ -71,9 +75,14 @@ fn run_group(program: &Program, group: &[(&Key, &Session)], linkage: Linkage) ->
             None => TraceMilter::start(program, linkage, &session.registration),
         }
         .and_then(|running| {
-            let transcript = play(&running, session)?;
+            let start = Instant::now();
+            let played = play(&running, session);
+            if start.elapsed() > SLOW {
+                eprintln!("slow: {linkage:?} {key:?} took {:?}", start.elapsed());
+            }
+            let played = played?;
             milter = Some(running);
-            Ok(transcript)
+            Ok(played)
         });
         results.insert((*key).clone(), outcome.map_err(|e| e.to_string()));
     }
@@ -102,8 +111,8 @@ pub fn record(sessions: &BTreeMap<Key, Session>, ours: &Results) -> Result<()> {
             "# What our library does in the sessions that name an entry of docs/differences.md.\n"
                 .into()
         });
-        if let Some(Ok(transcript)) = ours.get(key) {
-            text.push_str(&format!("\n== {}\n{transcript}", session.name));
+        if let Some(Ok(played)) = ours.get(key) {
+            text.push_str(&format!("\n== {}\n{}", session.name, played.transcript));
         }
     }
     for (stem, text) in texts {

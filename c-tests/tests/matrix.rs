@@ -1,0 +1,75 @@
+//! Every command in every state, with every way of linking: `sessions/matrix/matrix.txt`.
+
+use c_tests::differences::entries;
+use c_tests::trace::matrix::{Cell, parse};
+use c_tests::trace::suite::{Key, run};
+use c_tests::{Linkage, paths};
+use std::collections::BTreeMap;
+
+fn cells() -> Vec<Cell> {
+    let path = paths::in_package("sessions/matrix/matrix.txt");
+    parse(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn check(linkage: Linkage) {
+    let cells = cells();
+    assert!(cells.len() >= 495, "{} cells", cells.len());
+    let key = |cell: &Cell| -> Key { ("matrix".into(), cell.name.clone()) };
+    let sessions: BTreeMap<_, _> =
+        cells.iter().map(|cell| (key(cell), cell.session.clone())).collect();
+    let results = run(&sessions, linkage).unwrap();
+    let mut problems = Vec::new();
+    for cell in &cells {
+        let seen = match &results[&key(cell)] {
+            Ok(played) => cell.seen(&played.transcript),
+            Err(error) => error.clone(),
+        };
+        let wanted = match &cell.ours {
+            Some((ours, _)) if linkage.is_ours() => ours,
+            _ => &cell.reference,
+        };
+        if seen != *wanted {
+            problems.push(format!("{}: {seen}, not {wanted}\n", cell.name));
+        }
+    }
+    assert!(problems.is_empty(), "{linkage:?}: {}\n{}", problems.len(), problems.concat());
+}
+
+#[test]
+fn reference_dynamic() {
+    check(Linkage::ReferenceDynamic);
+}
+
+#[test]
+fn reference_static() {
+    check(Linkage::ReferenceStatic);
+}
+
+#[test]
+fn ours_dynamic() {
+    check(Linkage::OursDynamic);
+}
+
+#[test]
+fn ours_static() {
+    check(Linkage::OursStatic);
+}
+
+#[test]
+fn ours_preloaded() {
+    check(Linkage::OursPreload);
+}
+
+#[test]
+fn cells_that_differ_name_a_documented_difference() {
+    let entries = entries().unwrap();
+    for cell in cells() {
+        if let Some((ours, ids)) = &cell.ours {
+            assert_ne!(*ours, cell.reference, "{}", cell.name);
+            assert!(!ids.is_empty(), "{} names no entry", cell.name);
+            for id in ids {
+                assert!(entries.contains(id), "{}: docs/differences.md has no {id}", cell.name);
+            }
+        }
+    }
+}
