@@ -145,33 +145,35 @@ impl Milter {
     }
 
     /// Stops the milter: SIGTERM, and SIGKILL if it does not obey within a bound.
+    ///
+    /// The milter may be another process than the one started: a wrapper's child, or one that has
+    /// gone to the background. Then that one's end is told.
     pub(crate) fn stop(&mut self) -> Stopped {
-        let background: Vec<Pid> = match self.poll() {
-            None => Vec::new(),
-            Some(_) => listeners(&self.spec),
-        };
-        if let (Some(ending), true) = (self.ended, background.is_empty()) {
-            return Stopped { ending, early: true, forced: false };
-        }
-        let mut stopped = Stopped { ending: Ending::Gone, early: false, forced: false };
+        let started = self.group();
+        let others = listeners(&self.spec).into_iter();
+        let others: Vec<Pid> = others.filter(|pid| *pid != started).collect();
+        let apart = others.iter().copied();
+        let apart = apart.filter(|pid| rustix::process::getpgid(Some(*pid)) != Ok(started));
+        let apart: Vec<Pid> = apart.collect();
+        let early = self.poll().is_some() && others.is_empty();
+        let mut forced = false;
+        let mut ending = None;
         for (signal, bound) in [(Signal::TERM, GRACE), (Signal::KILL, KILLED)] {
-            stopped.forced = signal == Signal::KILL;
+            forced = signal == Signal::KILL;
             // Errors mean that there is nobody left to tell.
-            let _ = rustix::process::kill_process_group(self.group(), signal);
-            for pid in &background {
+            let _ = rustix::process::kill_process_group(started, signal);
+            for pid in &apart {
                 let _ = rustix::process::kill_process(*pid, signal);
             }
-            let ended = if background.is_empty() {
-                self.poll_for(bound)
-            } else {
-                wait_for_all(&background, bound)
-            };
-            if let Some(ending) = ended {
-                stopped.ending = ending;
+            let deadline = Instant::now() + bound;
+            let child = self.poll_for(bound);
+            let other = wait_for_all(&others, deadline);
+            if child.is_some() && other.is_some() && wait_for_group(started, deadline) {
+                ending = if others.is_empty() { child } else { other };
                 break;
             }
         }
-        stopped
+        Stopped { ending: ending.unwrap_or(Ending::Gone), early, forced }
     }
 
     /// The end of what the milter has written to its standard output and error.
@@ -289,8 +291,7 @@ fn may_come(error: &ClientError) -> bool {
 }
 
 /// Waits for processes that may or may not be our children.
-fn wait_for_all(pids: &[Pid], bound: Duration) -> Option<Ending> {
-    let deadline = Instant::now() + bound;
+fn wait_for_all(pids: &[Pid], deadline: Instant) -> Option<Ending> {
     let mut last = Ending::Gone;
     for pid in pids {
         loop {
@@ -310,6 +311,21 @@ fn wait_for_all(pids: &[Pid], bound: Duration) -> Option<Ending> {
         }
     }
     Some(last)
+}
+
+/// Waits until nobody is left in a process group.
+fn wait_for_group(group: Pid, deadline: Instant) -> bool {
+    loop {
+        // Those that have become our children stay in the group until they are waited for.
+        while let Ok(Some(_)) = rustix::process::waitpgid(group, WaitOptions::NOHANG) {}
+        if rustix::process::test_kill_process_group(group).is_err() {
+            return true;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
+        sleep(PAUSE);
+    }
 }
 
 fn start_hint(name: &str, error: &std::io::Error) -> String {

@@ -171,12 +171,11 @@ impl Run<'_> {
 
     /// Says how the milter ended and what it wrote.
     fn tell_end(&mut self, milter: &Milter, stopped: &Stopped) {
-        let how = match (stopped.early, stopped.forced) {
-            (true, _) => " before it was told to stop",
-            (false, true) => "; it did not stop on SIGTERM and was killed",
-            (false, false) => " on SIGTERM",
+        let ending = match (stopped.early, stopped.forced) {
+            (true, _) => format!("{} before it was told to stop", stopped.ending),
+            (false, true) => "did not stop on SIGTERM in time and was killed".to_owned(),
+            (false, false) => format!("{} on SIGTERM", stopped.ending),
         };
-        let ending = format!("{}{how}", stopped.ending);
         let output = milter.output();
         if !self.options.quiet && !self.options.json {
             let mut out = String::from("\n");

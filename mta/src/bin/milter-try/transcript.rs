@@ -17,6 +17,9 @@ const REPLY: usize = 62;
 /// Longest line made of macros.
 const WIDTH: usize = 96;
 
+/// Names and values of macros.
+type Pairs = Vec<(String, String)>;
+
 /// One command and what came back.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Entry {
@@ -25,7 +28,7 @@ pub(crate) struct Entry {
     /// Its arguments in words.
     pub(crate) text: String,
     /// Macros sent with it.
-    pub(crate) macros: Vec<(String, String)>,
+    pub(crate) macros: Pairs,
     /// The replies in words.
     pub(crate) replies: Vec<String>,
     /// No reply was due.
@@ -37,15 +40,16 @@ pub(crate) struct Entry {
 pub(crate) struct Transcript {
     pub(crate) entries: Vec<Entry>,
     print: bool,
-    pending: Vec<(String, String)>,
-    shown: Vec<(String, String)>,
+    /// Macros that wait for their command, and its letter.
+    pending: Option<(u8, Pairs)>,
+    shown: Pairs,
     /// Column of an unfinished line, 0 if there is none.
     column: usize,
 }
 
 impl Transcript {
     pub(crate) fn new(print: bool) -> Transcript {
-        Transcript { entries: Vec::new(), print, pending: Vec::new(), shown: Vec::new(), column: 0 }
+        Transcript { entries: Vec::new(), print, pending: None, shown: Vec::new(), column: 0 }
     }
 
     /// Takes note of an event.
@@ -54,8 +58,10 @@ impl Transcript {
             Event::Sent(Command::Macros { target, pairs }) => {
                 let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
                 let pairs = pairs.iter().map(|(name, value)| (text(name), text(value)));
-                self.pending = pairs.collect();
-                self.show_macros(*target);
+                let pairs: Pairs = pairs.collect();
+                self.keep_pending();
+                self.show_macros(*target, &pairs);
+                self.pending = Some((*target, pairs));
             }
             Event::Sent(command) => {
                 let (name, text) = in_words(command);
@@ -67,12 +73,13 @@ impl Transcript {
                     }
                     _ => self.start_line(name, &wrapped(&text, "")),
                 }
-                self.entries.push(Entry {
-                    command: name,
-                    text,
-                    macros: std::mem::take(&mut self.pending),
-                    ..Entry::default()
-                });
+                let own = command.letter();
+                let macros = match self.pending.take_if(|(target, _)| *target == own) {
+                    Some((_, pairs)) => pairs,
+                    None => Vec::new(),
+                };
+                self.keep_pending();
+                self.entries.push(Entry { command: name, text, macros, ..Entry::default() });
             }
             Event::Received(reply) => {
                 let text = match reply {
@@ -101,6 +108,19 @@ impl Transcript {
         }
     }
 
+    /// Macros whose command the milter does not want get an entry of their own.
+    fn keep_pending(&mut self) {
+        if let Some((target, macros)) = self.pending.take() {
+            let stage = Stage::from_letter(target).map_or("", Stage::name);
+            self.entries.push(Entry {
+                command: "macros",
+                text: stage.to_owned(),
+                macros,
+                ..Entry::default()
+            });
+        }
+    }
+
     /// Ends an unfinished line.
     pub(crate) fn finish_line(&mut self) {
         if self.column > 0 {
@@ -110,21 +130,21 @@ impl Transcript {
     }
 
     /// Shows macros; in the content only those that have not been shown with the same value.
-    fn show_macros(&mut self, target: u8) {
-        let content = Stage::from_letter(target).is_some_and(Stage::is_content);
-        let shown = &self.shown;
-        let pairs = self.pending.iter();
-        let pairs: Vec<_> =
-            pairs.filter(|pair| !content || !shown.contains(pair)).cloned().collect();
-        if pairs.is_empty() {
+    fn show_macros(&mut self, target: u8, pairs: &Pairs) {
+        let stage = Stage::from_letter(target);
+        let content = stage.is_some_and(Stage::is_content);
+        let news = pairs.iter().filter(|pair| !content || !self.shown.contains(pair));
+        let news: Pairs = news.cloned().collect();
+        if news.is_empty() {
             return;
         }
-        let words = pairs.iter();
+        let words = news.iter();
         let words = words.map(|(name, value)| format!("{name}={}", one_line(value.as_bytes())));
-        let text = fit(words, "  ", "");
+        let name = stage.map_or("", Stage::name);
+        let text = fit(std::iter::once(format!("({name})")).chain(words), "  ", "");
         self.start_line("macros", &text);
         self.finish_line();
-        self.shown.extend(pairs);
+        self.shown.extend(news);
     }
 
     fn start_line(&mut self, name: &str, text: &str) {
