@@ -94,8 +94,8 @@ impl Linkage {
         let wanted = match self {
             Self::ReferenceDynamic => (true, false),
             Self::ReferenceStatic | Self::OursStatic => (false, false),
-            Self::OursDynamic => (false, true),
-            Self::OursPreload => (true, true),
+            // Preloaded, ours also answers for the name that the program asks the loader for.
+            Self::OursDynamic | Self::OursPreload => (false, true),
         };
         if (reference, ours) == wanted {
             return Ok(());

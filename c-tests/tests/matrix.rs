@@ -1,18 +1,13 @@
-//! Every command in every state, with every way of linking: `sessions/matrix/matrix.txt`.
+//! Every command in every state, with every way of linking: `sessions/matrix/*.txt`.
 
+use c_tests::Linkage;
 use c_tests::differences::entries;
-use c_tests::trace::matrix::{Cell, parse};
+use c_tests::trace::matrix::{Cell, cells};
 use c_tests::trace::suite::{Key, run};
-use c_tests::{Linkage, paths};
 use std::collections::BTreeMap;
 
-fn cells() -> Vec<Cell> {
-    let path = paths::in_package("sessions/matrix/matrix.txt");
-    parse(&std::fs::read_to_string(path).unwrap()).unwrap()
-}
-
 fn check(linkage: Linkage) {
-    let cells = cells();
+    let cells = cells().unwrap();
     assert!(cells.len() >= 495, "{} cells", cells.len());
     let key = |cell: &Cell| -> Key { ("matrix".into(), cell.name.clone()) };
     let sessions: BTreeMap<_, _> =
@@ -63,7 +58,7 @@ fn ours_preloaded() {
 #[test]
 fn cells_that_differ_name_a_documented_difference() {
     let entries = entries().unwrap();
-    for cell in cells() {
+    for cell in cells().unwrap() {
         if let Some((ours, ids)) = &cell.ours {
             assert_ne!(*ours, cell.reference, "{}", cell.name);
             assert!(!ids.is_empty(), "{} names no entry", cell.name);

@@ -1,15 +1,15 @@
-//! Prints `sessions/matrix.txt` with its cells as the libraries fill them now.
+//! Prints a table of `sessions/matrix` with its cells as the libraries fill them now.
 //!
-//! `cargo run -p c-tests --bin matrix` shows the whole table; entries after a cell of ours are kept.
+//! `cargo run -p c-tests --bin matrix -- FILE`; the entries named after a cell of ours are kept.
 
 use c_tests::trace::matrix::{COMMANDS, parse};
 use c_tests::trace::{TraceMilter, play, process};
-use c_tests::{Linkage, Result, paths};
+use c_tests::{Error, Linkage, Result};
 use std::collections::BTreeMap;
 
 fn main() -> Result<()> {
-    let path = paths::in_package("sessions/matrix/matrix.txt");
-    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    let path = std::env::args().nth(1).unwrap_or_default();
+    let text = std::fs::read_to_string(&path).map_err(|e| Error::new(&path, e))?;
     let mut cells = BTreeMap::new();
     let mut filter = "";
     let mut asked = String::new();

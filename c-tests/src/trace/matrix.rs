@@ -1,4 +1,4 @@
-//! The table of `sessions/matrix.txt`: each command in each state, with both libraries.
+//! The tables of `sessions/matrix/*.txt`: each command in each state, with both libraries.
 //!
 //! Lines: `filter SETTINGS` starts a table; `state NAME CALLBACKS = COMMANDS` says how a state is
 //! reached and how many callbacks that takes; `NAME LETTER : CELL` is what either library does,
@@ -9,6 +9,7 @@
 
 use super::command::{Step, packet};
 use super::session::{self, Session};
+use super::suite;
 use super::transcript::Transcript;
 use crate::error::{Error, Result};
 
@@ -48,7 +49,17 @@ pub const COMMANDS: [(char, &[u8]); 15] = [
 
 const PROBE: &[u8] = b"<probe@x>\0";
 
-/// Reads the tables.
+/// Every cell of every file.
+pub fn cells() -> Result<Vec<Cell>> {
+    let mut out = Vec::new();
+    for path in suite::files(&suite::directory().join("matrix"))? {
+        let text = std::fs::read_to_string(&path).map_err(|e| Error::new(path.display(), e))?;
+        out.extend(parse(&text).map_err(|e| Error::new(path.display(), e))?);
+    }
+    Ok(out)
+}
+
+/// Reads the tables of one file.
 pub fn parse(text: &str) -> Result<Vec<Cell>> {
     let mut filter = String::new();
     let mut states: Vec<(String, usize, Session)> = Vec::new();

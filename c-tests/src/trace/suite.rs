@@ -3,7 +3,6 @@
 use super::play::{Played, play};
 use super::process::{TraceMilter, program};
 use super::session::{self, Session};
-use super::transcript::Transcript;
 use crate::compile::Program;
 use crate::error::{Error, Result};
 use crate::linkage::Linkage;
@@ -89,15 +88,15 @@ fn run_group(program: &Program, group: &[(&Key, &Session)], linkage: Linkage) ->
     results
 }
 
-/// Transcripts of our library for the sessions that differ, from `sessions/ours`.
-pub fn recorded() -> Result<BTreeMap<Key, Transcript>> {
+/// Printed transcripts of our library for the sessions that differ, from `sessions/ours`.
+pub fn recorded() -> Result<BTreeMap<Key, String>> {
     let mut out = BTreeMap::new();
     for path in files(&directory().join("ours"))? {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let text = std::fs::read_to_string(&path).map_err(|e| Error::new(path.display(), e))?;
         for section in text.split("\n== ").skip(1) {
             let (name, body) = section.split_once('\n').unwrap_or((section, ""));
-            out.insert((stem.clone(), name.to_owned()), Transcript::parse(body));
+            out.insert((stem.clone(), name.to_owned()), body.trim_end().to_owned());
         }
     }
     Ok(out)
@@ -122,7 +121,8 @@ pub fn record(sessions: &BTreeMap<Key, Session>, ours: &Results) -> Result<()> {
     Ok(())
 }
 
-fn files(dir: &std::path::Path) -> Result<Vec<PathBuf>> {
+/// The text files of a directory, sorted.
+pub(crate) fn files(dir: &std::path::Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(dir).map_err(|e| Error::new(dir.display(), e))?;
     let mut out: Vec<PathBuf> = entries
         .flatten()

@@ -12,25 +12,44 @@ pub struct Transcript {
     pub trace: Vec<String>,
 }
 
+/// Columns of a printed transcript.
+const WIDTH: usize = 100;
+
+/// Several items on a line, for reading and for the recorded transcripts.
 impl fmt::Display for Transcript {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for line in &self.wire {
-            writeln!(f, "< {line}")?;
-        }
-        for line in &self.trace {
-            writeln!(f, ". {line}")?;
+        for (sign, items) in [("<", &self.wire), (".", &self.trace)] {
+            let mut line = String::new();
+            for item in items {
+                // A callback that makes calls begins a line of its own.
+                let own = item.starts_with(' ') || !(item.contains(" -> ") || sign == "<");
+                if !line.is_empty() && (own || line.len() + item.len() > WIDTH) {
+                    writeln!(f, "{sign} {line}")?;
+                    line.clear();
+                }
+                if !line.is_empty() {
+                    line.push_str("; ");
+                }
+                line.push_str(item);
+                if own {
+                    writeln!(f, "{sign} {line}")?;
+                    line.clear();
+                }
+            }
+            if !line.is_empty() {
+                writeln!(f, "{sign} {line}")?;
+            }
         }
         Ok(())
     }
 }
 
 impl Transcript {
-    /// Reads what `Display` wrote.
-    pub fn parse(text: &str) -> Self {
-        let part = |sign: &str| {
-            text.lines().filter_map(|line| line.strip_prefix(sign)).map(str::to_owned).collect()
-        };
-        Self { wire: part("< "), trace: part(". ") }
+    /// Whether it has this line: `< ` and a reply, or `. ` and a line of the trace.
+    pub fn has(&self, line: &str) -> bool {
+        let (sign, item) = line.split_at_checked(2).unwrap_or((line, ""));
+        let items = if sign == "< " { &self.wire } else { &self.trace };
+        items.iter().any(|known| known == item)
     }
 
     /// Puts the result of a callback that called nothing on the callback's own line.
