@@ -11,7 +11,7 @@
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -128,6 +128,22 @@ fn unescape(text: &str) -> Vec<u8> {
         rest = &rest[used..];
     }
     out
+}
+
+/// Serves every connection of a fresh unix socket in threads of its own; the socket's directory
+/// must be kept.
+pub(crate) fn listen<S: AsRef<str>>(words: &[S]) -> (tempfile::TempDir, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("milter.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let script = Script::new(words);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let script = script.clone();
+            std::thread::spawn(move || script.serve(stream.unwrap()));
+        }
+    });
+    (directory, format!("unix:{}", path.display()))
 }
 
 /// A client connected to a fake milter in a thread, which gives the commands that came.

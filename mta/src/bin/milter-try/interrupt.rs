@@ -1,6 +1,7 @@
 //! Interruption: the milter stops and the private directory goes with this program.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -24,12 +25,25 @@ struct Remains {
 
 static REMAINS: Mutex<Remains> = Mutex::new(Remains { directory: None, milter: None });
 
+/// A signal has come, and the thread that heard it ends the program.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Returns unless a signal has come.
+///
+/// An interrupted milter hangs up; without this, the session would report that as its failure.
+pub(crate) fn hold() {
+    while INTERRUPTED.load(Ordering::Acquire) {
+        std::thread::park();
+    }
+}
+
 /// Cleans up and ends the program when a signal comes.
 pub(crate) fn watch(directory: PathBuf) -> std::io::Result<()> {
     remains(|remains| remains.directory = Some(directory));
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         if let Some(signal) = signals.forever().next() {
+            INTERRUPTED.store(true, Ordering::Release);
             clean_up();
             std::process::exit(128 + signal);
         }

@@ -64,6 +64,7 @@ impl Run<'_> {
         };
         self.facts.socket = spec.to_string();
         let played = self.play(&job, &spec, milter.as_mut());
+        interrupt::hold();
         let stopped = milter.as_mut().map(Milter::stop);
         interrupt::milter_stopped();
         if let (true, Some(milter), Some(stopped)) = (self.started, &milter, &stopped) {
