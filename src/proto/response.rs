@@ -58,6 +58,12 @@ impl Payload<'_> {
     }
 }
 
+/// A response packet without payload.
+#[must_use]
+pub const fn bare(letter: u8) -> [u8; 5] {
+    [0, 0, 0, 1, letter]
+}
+
 /// Appends one response packet.
 pub fn encode(out: &mut Vec<u8>, letter: u8, payload: Payload<'_>) {
     let size = payload.len();
@@ -90,6 +96,7 @@ mod tests {
             out
         };
         assert_eq!(bytes(letter::CONTINUE, Payload::None), b"\0\0\0\x01c");
+        assert_eq!(bytes(letter::CONTINUE, Payload::None), bare(letter::CONTINUE));
         assert_eq!(bytes(letter::REPLBODY, Payload::Raw(b"xy")), b"\0\0\0\x03bxy");
         assert_eq!(bytes(letter::ADDHEADER, Payload::Strings(&[b"N", b"v"])), b"\0\0\0\x05hN\0v\0");
         assert_eq!(

@@ -1,5 +1,6 @@
 //! A session with its socket: one turn reads, runs callbacks and answers.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,15 +22,13 @@ const READ_SIZE: usize = 128 << 10;
 pub(super) struct Scratch {
     /// Bytes received. One byte more than is filled is always there, for a NUL.
     buffer: Vec<u8>,
-    /// Responses held back.
-    output: Vec<u8>,
     /// The time, as of the last wait.
     pub(super) now: Instant,
 }
 
 impl Scratch {
     pub(super) fn new() -> Scratch {
-        Scratch { buffer: vec![0; READ_SIZE + 1], output: Vec::new(), now: Instant::now() }
+        Scratch { buffer: vec![0; READ_SIZE + 1], now: Instant::now() }
     }
 }
 
@@ -103,21 +102,18 @@ impl Connection {
         job: Job,
         inline: bool,
     ) -> TurnEnd {
-        self.output.lend(std::mem::take(&mut scratch.output), !inline);
+        self.output.begin(!inline);
         let end = catch_unwind(AssertUnwindSafe(|| self.work(shared, scratch, job, inline)))
             .unwrap_or_else(|panic| self.contain(&*panic));
         self.output.leave();
-        let end = match end {
+        match end {
             Flow::Continue if self.handed_over() => TurnEnd::HandOver,
             Flow::Continue if !self.must_end(shared.phase()) => TurnEnd::Wait,
             Flow::Continue | Flow::Close => {
                 self.finish(shared);
                 TurnEnd::Closed
             }
-        };
-        scratch.output = self.output.reclaim();
-        scratch.output.clear();
-        end
+        }
     }
 
     /// Whether a complete packet is waiting for its callback.
@@ -203,6 +199,7 @@ impl Connection {
     ) -> (Flow, usize) {
         let mut at = 0;
         loop {
+            let start = at;
             let limit = self.session.context().max_data_size();
             let bytes = buffer.get(..filled).unwrap_or_default();
             let packet = match frame::next(bytes, at, limit) {
@@ -213,46 +210,53 @@ impl Connection {
                     return (Flow::Close, at);
                 }
             };
-            let command = Command::from_letter(packet.letter).unwrap_or(Command::Macro);
-            if inline && shared.estimates.is_slow(command) && shared.filter.serves(command) {
-                break;
-            }
             at = packet.payload.end;
-            if self.packet(shared, packet, command, buffer, inline) == Flow::Close {
+            let flow = match Command::from_letter(packet.letter) {
+                Some(command) if inline && self.hands_over(shared, command) => {
+                    at = start;
+                    break;
+                }
+                Some(command) => self.packet(shared, command, packet.payload, buffer, inline),
+                None => self.session.handle(&shared.filter, packet.letter, &mut [0]),
+            };
+            if flow == Flow::Close {
                 return (Flow::Close, at);
             }
         }
-        self.partial = buffer.get(at..filled).unwrap_or_default().to_vec();
+        if at < filled {
+            self.partial = buffer.get(at..filled).unwrap_or_default().to_vec();
+        }
         (Flow::Continue, at)
     }
 
-    /// Processes one packet and sends what it led to.
+    /// Whether a command's callback is too slow to run in a loop.
+    fn hands_over<F: Filter>(&self, shared: &Shared<F>, command: Command) -> bool {
+        shared.estimates.is_slow(command) && shared.filter.serves(command)
+    }
+
+    /// Processes one packet.
     fn packet<F: Filter>(
         &mut self,
         shared: &Shared<F>,
-        packet: frame::Frame,
         command: Command,
+        payload: Range<usize>,
         buffer: &mut [u8],
         inline: bool,
     ) -> Flow {
-        let end = packet.payload.end;
-        let Some(behind) = buffer.get_mut(end) else { return Flow::Close };
+        let end = payload.end;
+        let Some(bytes) = buffer.get_mut(payload.start..=end) else { return Flow::Close };
         // Callbacks get strings in place; the byte behind them belongs to the next packet.
-        let saved = std::mem::replace(behind, 0);
+        let saved = bytes.last_mut().map(std::mem::take);
         let start = (!inline).then(Instant::now);
         self.output.enter(command);
-        let payload = buffer.get_mut(packet.payload.start..=end).unwrap_or_default();
-        let flow = self.session.handle(&shared.filter, packet.letter, payload);
+        let flow = self.session.process(&shared.filter, command, bytes);
         if let Some(start) = start {
             shared.estimates.observe(command, start.elapsed());
         }
-        if let Some(behind) = buffer.get_mut(end) {
-            *behind = saved;
+        if let (Some(last), Some(saved)) = (bytes.last_mut(), saved) {
+            *last = saved;
         }
-        match self.output.flush() {
-            Ok(()) => flow,
-            Err(_) => Flow::Close,
-        }
+        flow
     }
 
     /// Ends the session: abort and close callbacks, once.
@@ -266,7 +270,7 @@ impl Connection {
                     let _closed = self.contain(&*panic);
                 }
                 self.output.leave();
-                let _gone = self.output.flush();
+                self.output.flush();
             }
             shared.end_session();
         }

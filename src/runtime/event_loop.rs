@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
@@ -184,6 +184,7 @@ impl EventLoop {
         if let Some(after) = &mut state.accept_after {
             // There is room for a connection again.
             *after = Instant::now();
+            self.waker.wake();
         }
         self.poller.delete(&*gone.output);
         self.sessions.fetch_sub(1, Ordering::Relaxed);
@@ -215,11 +216,17 @@ pub(super) fn drive<F: Filter + 'static>(
     let Some(this) = shared.loops.get(index) else { return };
     let mut events = Events::default();
     scratch.now = Instant::now();
+    let mut next = Some(scratch.now);
+    let mut phase = Phase::Serve;
     loop {
-        let timeout = match keep_up(shared, index, scratch) {
-            Some(timeout) if shared.phase() < Phase::Over => timeout,
-            _ => return,
-        };
+        let changed = std::mem::replace(&mut phase, shared.phase()) != phase;
+        if changed || next.is_some_and(|at| at <= scratch.now) {
+            match keep_up(shared, index, scratch) {
+                Some(at) if phase < Phase::Over => next = at,
+                _ => return,
+            }
+        }
+        let timeout = next.map(|at| at.saturating_duration_since(scratch.now));
         // An error leaves no events; what was missed comes again.
         let _again = this.poller.wait(&mut events, timeout);
         scratch.now = Instant::now();
@@ -227,10 +234,12 @@ pub(super) fn drive<F: Filter + 'static>(
             let owned = match key {
                 WAKER_KEY => {
                     this.waker.clear();
+                    next = Some(scratch.now);
                     true
                 }
                 LISTENER_KEY => {
                     accept(shared, index, scratch.now);
+                    next = Some(scratch.now);
                     true
                 }
                 _ => {
@@ -280,20 +289,20 @@ fn serve<F: Filter + 'static>(
     true
 }
 
-/// Serves what is due besides events, and tells how long to wait for those.
+/// Serves what is due besides events, and tells when to look again at the latest.
 ///
 /// `None` if the loop was taken away meanwhile.
 fn keep_up<F: Filter + 'static>(
     shared: &Arc<Shared<F>>,
     index: usize,
     scratch: &mut Scratch,
-) -> Option<Option<Duration>> {
+) -> Option<Option<Instant>> {
     let this = shared.loops.get(index)?;
     loop {
         match this.due(shared, scratch.now) {
             Due::Session(slot, job) if serve(shared, index, slot, job, scratch) => {}
             Due::Session(..) => return None,
-            Due::Nothing(timeout) => return Some(timeout),
+            Due::Nothing(next) => return Some(next),
         }
     }
 }
@@ -302,8 +311,8 @@ fn keep_up<F: Filter + 'static>(
 enum Due {
     /// A session has to end, for its deadline or for the phase.
     Session(u32, Job),
-    /// Nothing, for that long.
-    Nothing(Option<Duration>),
+    /// Nothing until then.
+    Nothing(Option<Instant>),
 }
 
 impl EventLoop {
@@ -335,7 +344,7 @@ impl EventLoop {
         }
         let next = [state.deadlines.first(), state.accept_after].into_iter().flatten().min();
         state.waits_until = next;
-        Due::Nothing(next.map(|at| at.saturating_duration_since(now)))
+        Due::Nothing(next)
     }
 
     /// Stops accepting for a while.

@@ -2,14 +2,14 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use super::log::Log;
 use crate::proto::command::Command;
-use crate::proto::response::{Payload, encode};
+use crate::proto::response::{Payload, bare, encode};
 use crate::session::{Output, Report, SendError};
 use crate::sys::socket::{send_all, send_some};
 
@@ -32,15 +32,16 @@ pub(super) struct SocketOutput {
     /// How long the MTA may take to read one batch of packets.
     limit: Option<Duration>,
     held: Mutex<Held>,
+    /// Nothing is held back.
+    through: AtomicBool,
     /// [`Command::index`] of the running callback, for those who look on from outside.
     callback: AtomicU8,
 }
 
 #[derive(Default)]
 struct Held {
+    /// Empty, and without memory, but between a change and the reply that follows.
     bytes: Vec<u8>,
-    /// Nothing is held back.
-    through: bool,
     /// A write has failed; the connection is of no use any more.
     failed: bool,
 }
@@ -60,20 +61,15 @@ impl SocketOutput {
             debug,
             limit,
             held: Mutex::default(),
+            through: AtomicBool::new(false),
             callback: AtomicU8::new(NO_CALLBACK),
         }
     }
 
-    /// Lends a buffer for the time of a turn: an idle session owns none.
-    pub(super) fn lend(&self, buffer: Vec<u8>, through: bool) {
-        let mut held = self.held.lock();
-        held.bytes = buffer;
-        held.through = through;
-    }
-
-    /// Takes the buffer back. Bytes that were not flushed are dropped with the connection.
-    pub(super) fn reclaim(&self) -> Vec<u8> {
-        std::mem::take(&mut self.held.lock().bytes)
+    /// Begins a turn: what callbacks send is held back, or goes `through`.
+    pub(super) fn begin(&self, through: bool) {
+        // Relaxed: only decides when bytes go out, the lock on them orders the rest.
+        self.through.store(through, Ordering::Relaxed);
     }
 
     /// Notes which callback is about to run.
@@ -95,16 +91,8 @@ impl SocketOutput {
             .find(|command| command.index() == usize::from(index))
     }
 
-    fn write_out(&self, held: &mut Held) -> Result<(), SendError> {
-        if held.failed {
-            return Err(SendError);
-        }
-        if held.bytes.is_empty() {
-            return Ok(());
-        }
-        let result = send_all(&self.socket, &held.bytes, self.limit);
-        held.bytes.clear();
-        result.map_err(|error| {
+    fn write(&self, held: &mut Held, bytes: &[u8]) -> Result<(), SendError> {
+        send_all(&self.socket, bytes, self.limit).map_err(|error| {
             held.failed = true;
             if error.kind() == std::io::ErrorKind::TimedOut {
                 let seconds = self.limit.unwrap_or_default().as_secs();
@@ -117,16 +105,21 @@ impl SocketOutput {
     }
 
     /// Sends what is held back.
-    pub(super) fn flush(&self) -> Result<(), SendError> {
-        self.write_out(&mut self.held.lock())
+    pub(super) fn flush(&self) {
+        let mut held = self.held.lock();
+        let bytes = std::mem::take(&mut held.bytes);
+        if !held.failed && !bytes.is_empty() {
+            // The connection is about to be closed in any case.
+            let _reported = self.write(&mut held, &bytes);
+        }
     }
 
     /// Sends what is held back as far as it fits, and holds nothing back until the turn ends.
     ///
     /// Never waits: if a callback is just writing, nothing is held back anyway.
     pub(super) fn hold_no_more(&self) {
+        self.through.store(true, Ordering::Relaxed);
         let Some(mut held) = self.held.try_lock() else { return };
-        held.through = true;
         if !held.failed && !held.bytes.is_empty() {
             // An error shows again at the next write, which reports it.
             let sent = send_some(&self.socket, &held.bytes).unwrap_or(0);
@@ -147,12 +140,16 @@ impl Output for SocketOutput {
         if held.failed {
             return Err(SendError);
         }
-        encode(&mut held.bytes, letter, payload);
-        if now || held.through || held.bytes.len() > HELD_MAX {
-            self.write_out(&mut held)
-        } else {
-            Ok(())
+        let now = now || self.through.load(Ordering::Relaxed);
+        if now && held.bytes.is_empty() && payload.is_empty() {
+            return self.write(&mut held, &bare(letter));
         }
+        encode(&mut held.bytes, letter, payload);
+        if now || held.bytes.len() > HELD_MAX {
+            let bytes = std::mem::take(&mut held.bytes);
+            return self.write(&mut held, &bytes);
+        }
+        Ok(())
     }
 
     fn report(&self, report: Report<'_>) {

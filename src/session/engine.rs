@@ -76,13 +76,18 @@ impl Session {
     /// `bytes` is the payload with one NUL behind it, which is not part of the packet: callbacks
     /// get strings in place and must never read beyond them.
     pub fn handle<F: Filter>(&mut self, filter: &F, letter: u8, bytes: &mut [u8]) -> Flow {
+        if let Some(command) = Command::from_letter(letter) {
+            return self.process(filter, command, bytes);
+        }
+        self.debug(1, |line| line(format_args!("cmd '{}' unknown", letter.escape_ascii())));
+        self.context.output.report(Report::UnknownCommand(letter));
+        Flow::Close
+    }
+
+    /// Processes one packet whose letter is known; see [`Session::handle`].
+    pub fn process<F: Filter>(&mut self, filter: &F, command: Command, bytes: &mut [u8]) -> Flow {
         let size = bytes.len().saturating_sub(1);
-        self.debug(4, |line| line(format_args!("got cmd '{}' len {size}", letter.escape_ascii())));
-        let Some(command) = Command::from_letter(letter) else {
-            self.debug(1, |line| line(format_args!("cmd '{}' unknown", letter.escape_ascii())));
-            self.context.output.report(Report::UnknownCommand(letter));
-            return Flow::Close;
-        };
+        self.debug(4, |line| line(format_args!("got cmd {command:?} len {size}")));
         match command {
             Command::Quit => Flow::Close,
             Command::Abort => {
@@ -136,7 +141,7 @@ impl Session {
         }
         self.accepted = false;
         self.closed = false;
-        if command != Command::Body {
+        if !matches!(command, Command::Body | Command::Eom) {
             self.skip_body = false;
         }
         if let Some(stage) = command.clears_macros_from() {
@@ -183,7 +188,8 @@ impl Session {
         let context = Arc::clone(&self.context);
         let mut verdict = None;
         let serves = filter.serves(Command::Eom);
-        if bytes.len() > 1 && filter.serves(Command::Body) {
+        let skip_body = std::mem::take(&mut self.skip_body);
+        if bytes.len() > 1 && filter.serves(Command::Body) && !skip_body {
             let chunk = bytes.split_last_mut().map(|(_, chunk)| chunk).unwrap_or_default();
             match filter.body(&context, chunk) {
                 status::CONTINUE | status::SKIP | status::NOREPLY => {}
@@ -212,10 +218,7 @@ impl Session {
         let agreement = self.agreement;
         self.context.lock().granted = agreement.actions;
         let answer = self.context.symbol_lists(|lists| agreement.encode(lists));
-        match self.context.emit(letter::OPTNEG, Payload::Raw(&answer), false) {
-            Ok(()) => Flow::Continue,
-            Err(_) => Flow::Close,
-        }
+        self.send_packet(letter::OPTNEG, Payload::Raw(&answer))
     }
 
     fn agreed<F: Filter>(&self, filter: &F, payload: &[u8]) -> Result<Agreement, NegotiateError> {

@@ -13,6 +13,8 @@ mod context;
 mod engine;
 mod report;
 mod respond;
+#[cfg(test)]
+mod tests;
 
 pub use context::{Context, Refused};
 pub use engine::{Flow, Session};
@@ -31,8 +33,9 @@ pub struct SendError;
 ///
 /// All methods may be called from any thread while a callback runs.
 pub trait Output: Send + Sync {
-    /// Sends one response packet, at once if `now`, else with the end of the callback at the
-    /// latest.
+    /// Sends one response packet: at once if `now`, else with the next one that is sent at once.
+    ///
+    /// Replies and progress are sent at once, changes are always followed by a reply.
     ///
     /// # Errors
     /// The packet, or one before it that had been held back, could not be written.

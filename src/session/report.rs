@@ -42,6 +42,8 @@ pub enum Report<'a> {
     Unpromised(Command),
     /// A callback other than `xxfi_body` returned SKIP.
     SkipOutsideBody(Command),
+    /// A reply is over the data size limit: its letter, bytes of payload, bytes allowed.
+    ReplyTooLong(u8, usize, usize),
     /// The filter did not clear its private pointer.
     PrivateData,
     /// The MTA closed the connection in the middle of a message.
@@ -113,6 +115,11 @@ impl Report<'_> {
             Report::SkipOutsideBody(command) => in_session(format!(
                 "{} returned SMFIS_SKIP, which only xxfi_body may; taken as SMFIS_CONTINUE",
                 command.callback_name()
+            )),
+            Report::ReplyTooLong(letter, size, limit) => in_session(format!(
+                "reply '{}' of {size} bytes is larger than the data size limit of {limit}; closing \
+                 the connection",
+                letter.escape_ascii()
             )),
             Report::LostInMessage => {
                 in_session("the MTA closed the connection in the middle of a message".to_owned())

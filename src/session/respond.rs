@@ -1,7 +1,7 @@
 //! From a callback's result to the response and the state that follow.
 
-use super::Report;
 use super::engine::{Flow, Session};
+use super::{Refused, Report};
 use crate::proto::codes::{status, step};
 use crate::proto::command::Command;
 use crate::proto::response::{Payload, letter};
@@ -101,19 +101,29 @@ impl Session {
     }
 
     pub(super) fn send(&mut self, letter: u8) -> Flow {
-        match self.context.emit(letter, Payload::None, false) {
+        self.send_packet(letter, Payload::None)
+    }
+
+    /// Sends a reply; without it the session can't go on.
+    pub(super) fn send_packet(&self, letter: u8, payload: Payload<'_>) -> Flow {
+        match self.context.emit(letter, payload, true) {
             Ok(()) => Flow::Continue,
-            Err(_) => Flow::Close,
+            Err(refused) => {
+                // An output that fails has said why.
+                if refused == Refused::Argument {
+                    let limit = self.context.max_data_size();
+                    let report = Report::ReplyTooLong(letter, payload.len(), limit);
+                    self.context.output.report(report);
+                }
+                Flow::Close
+            }
         }
     }
 
     /// Sends a refusal, with the stored reply if its class fits.
     fn send_verdict(&mut self, letter: u8, class: u8) -> Flow {
         let Some(reply) = self.context.take_reply(class) else { return self.send(letter) };
-        match self.context.emit(letter::REPLYCODE, Payload::Strings(&[&reply]), false) {
-            Ok(()) => Flow::Continue,
-            Err(_) => Flow::Close,
-        }
+        self.send_packet(letter::REPLYCODE, Payload::Strings(&[&reply]))
     }
 
     /// Reports something the filter does wrong, the first time it does it.
