@@ -124,3 +124,14 @@ fn signs_and_verifies(signing: Linkage, verifying: Linkage) {
 fn reference() {
     signs_and_verifies(Linkage::ReferenceDynamic, Linkage::ReferenceDynamic);
 }
+
+/// What we sign, a verifier with Debian's library accepts.
+#[test]
+fn ours_signs() {
+    signs_and_verifies(Linkage::OursPreload, Linkage::ReferenceDynamic);
+}
+
+#[test]
+fn ours_verifies() {
+    signs_and_verifies(Linkage::ReferenceDynamic, Linkage::OursPreload);
+}

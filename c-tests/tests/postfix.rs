@@ -119,4 +119,6 @@ macro_rules! with_each {
 
 with_each! {
     reference ReferenceDynamic,
+    ours_dynamic OursDynamic,
+    ours_preload OursPreload,
 }
