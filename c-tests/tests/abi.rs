@@ -1,0 +1,93 @@
+//! What the linker and the loader see: exported names, SONAME, needed libraries.
+
+use c_tests::differences::assert_differs;
+use c_tests::error::run;
+use c_tests::{ours, paths, reference};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+const BINUTILS: &str = "the test reads object files: apt-get install binutils";
+
+fn output(command: &mut Command) -> String {
+    String::from_utf8(run(command, BINUTILS).unwrap().stdout).unwrap()
+}
+
+fn exported(library: &Path) -> BTreeSet<String> {
+    let text = output(Command::new("nm").args(["-D", "--defined-only"]).arg(library));
+    text.lines().filter_map(|line| line.split(' ').nth(2)).map(str::to_owned).collect()
+}
+
+/// Values of one tag of the dynamic section, such as `NEEDED`.
+fn dynamic(library: &Path, tag: &str) -> Vec<String> {
+    let text = output(Command::new("readelf").arg("-d").arg(library).env("LC_ALL", "C"));
+    text.lines()
+        .filter(|line| line.contains(&format!("({tag})")))
+        .filter_map(|line| Some(line.split_once('[')?.1.split_once(']')?.0.to_owned()))
+        .collect()
+}
+
+fn listed() -> BTreeSet<String> {
+    let text = std::fs::read_to_string(paths::in_package("symbols.txt")).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn exported_names_are_the_listed_ones() {
+    assert_eq!(listed().len(), 27);
+    assert_eq!(exported(&ours::ours().unwrap().shared()), listed());
+}
+
+#[test]
+fn the_reference_exports_all_of_them_and_more() {
+    let theirs = exported(&reference::reference().unwrap().shared());
+    let missing: Vec<String> = listed().difference(&theirs).cloned().collect();
+    assert_eq!(missing, Vec::<String>::new());
+    // An application may have a global `Errors` of its own, say.
+    let intrudes = |names: &BTreeSet<String>| names.contains("Errors");
+    let ours = exported(&ours::ours().unwrap().shared());
+    assert_differs("D52", (intrudes(&theirs), true), (intrudes(&ours), false));
+}
+
+/// A versioned symbol would keep LD_PRELOAD from replacing an unversioned one, and warn at run time.
+#[test]
+fn no_symbol_has_a_version() {
+    let library = ours::ours().unwrap().shared();
+    let text = output(Command::new("readelf").args(["-W", "--dyn-syms"]).arg(library));
+    let versioned: Vec<&str> =
+        text.lines().filter(|line| line.contains("smfi_") && line.contains('@')).collect();
+    assert_eq!(versioned, Vec::<&str>::new());
+}
+
+#[test]
+fn soname_is_the_one_programs_ask_for() {
+    let theirs = dynamic(&reference::reference().unwrap().shared(), "SONAME");
+    assert_eq!(theirs, [ours::SONAME]);
+    assert_eq!(dynamic(&ours::ours().unwrap().shared(), "SONAME"), theirs);
+}
+
+#[test]
+fn only_the_c_library_is_needed() {
+    let needed = dynamic(&ours::ours().unwrap().shared(), "NEEDED");
+    let fine = |name: &String| {
+        ["libc.so", "libgcc_s.so", "ld-linux"].iter().any(|start| name.starts_with(start))
+    };
+    assert!(needed.iter().any(|name| name.starts_with("libc.so")), "{needed:?}");
+    assert_eq!(needed.iter().filter(|name| !fine(name)).collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+/// A statically linked filter finds every function.
+#[test]
+fn the_static_library_defines_the_same_names() {
+    // nm sees no names in objects that were made for link-time optimisation.
+    let mut command = Command::new("readelf");
+    let text = output(command.args(["-W", "--symbols"]).arg(ours::ours().unwrap().archive()));
+    let defined: BTreeSet<&str> = text
+        .lines()
+        .filter(|line| line.contains("FUNC") && line.contains("GLOBAL"))
+        .filter_map(|line| line.split_whitespace().last())
+        .collect();
+    let missing: Vec<String> =
+        listed().into_iter().filter(|name| !defined.contains(name.as_str())).collect();
+    assert_eq!(missing, Vec::<String>::new());
+}
