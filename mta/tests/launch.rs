@@ -160,6 +160,14 @@ fn a_crash_is_not_a_verdict() {
 }
 
 #[test]
+fn a_milter_that_ignores_sigterm_is_killed() {
+    let output = run(&["--grace", "0.1"], &["--deaf", "{socket}"]);
+    assert_eq!(status(&output), 0, "{}", stderr(&output));
+    let end = "\nMilter     did not stop on SIGTERM in time and was killed\n";
+    assert!(stdout(&output).ends_with(end), "{}", stdout(&output));
+}
+
+#[test]
 fn an_occupied_socket_is_not_taken_for_the_milters() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("s");

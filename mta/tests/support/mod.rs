@@ -9,6 +9,8 @@
 // Every test program that includes this file uses another part of it.
 #![allow(dead_code)]
 
+pub(crate) mod session;
+
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};

@@ -10,19 +10,13 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use milter_mta::{Client, ClientError, ConnSpec};
-use rustix::process::{Pid, Signal, WaitOptions};
+use rustix::process::{Pid, Signal};
 
-use crate::processes::{Ending, listeners};
+use crate::processes::{Ending, PAUSE, listeners, wait_for_all, wait_for_group};
 use crate::status::{Failure, Status};
-
-/// How long the milter may take to end after SIGTERM. sendmail's libmilter needs up to 5 s.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// How long a killed process may take to disappear.
 const KILLED: Duration = Duration::from_secs(5);
-
-/// Longest pause between two looks at the milter.
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// How long a connection attempt may take at least.
 const PROBE: Duration = Duration::from_secs(1);
@@ -148,7 +142,7 @@ impl Milter {
     ///
     /// The milter may be another process than the one started: a wrapper's child, or one that has
     /// gone to the background. Then that one's end is told.
-    pub(crate) fn stop(&mut self) -> Stopped {
+    pub(crate) fn stop(&mut self, grace: Duration) -> Stopped {
         let started = self.group();
         let others = listeners(&self.spec).into_iter();
         let others: Vec<Pid> = others.filter(|pid| *pid != started).collect();
@@ -158,7 +152,7 @@ impl Milter {
         let early = self.poll().is_some() && others.is_empty();
         let mut forced = false;
         let mut ending = None;
-        for (signal, bound) in [(Signal::TERM, GRACE), (Signal::KILL, KILLED)] {
+        for (signal, bound) in [(Signal::TERM, grace), (Signal::KILL, KILLED)] {
             forced = signal == Signal::KILL;
             // Errors mean that there is nobody left to tell.
             let _ = rustix::process::kill_process_group(started, signal);
@@ -287,44 +281,6 @@ fn may_come(error: &ClientError) -> bool {
             ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::TimedOut
         ),
         _ => false,
-    }
-}
-
-/// Waits for processes that may or may not be our children.
-fn wait_for_all(pids: &[Pid], deadline: Instant) -> Option<Ending> {
-    let mut last = Ending::Gone;
-    for pid in pids {
-        loop {
-            match rustix::process::waitpid(Some(*pid), WaitOptions::NOHANG) {
-                Ok(Some((_, status))) => {
-                    last = match (status.exit_status(), status.terminating_signal()) {
-                        (Some(code), _) => Ending::Exited(code),
-                        (_, Some(signal)) => Ending::Killed(signal),
-                        _ => last,
-                    };
-                    break;
-                }
-                Err(_) if rustix::process::test_kill_process(*pid).is_err() => break,
-                _ if Instant::now() >= deadline => return None,
-                _ => sleep(PAUSE),
-            }
-        }
-    }
-    Some(last)
-}
-
-/// Waits until nobody is left in a process group.
-fn wait_for_group(group: Pid, deadline: Instant) -> bool {
-    loop {
-        // Those that have become our children stay in the group until they are waited for.
-        while let Ok(Some(_)) = rustix::process::waitpgid(group, WaitOptions::NOHANG) {}
-        if rustix::process::test_kill_process_group(group).is_err() {
-            return true;
-        }
-        if Instant::now() >= deadline {
-            return false;
-        }
-        sleep(PAUSE);
     }
 }
 

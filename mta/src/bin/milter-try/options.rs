@@ -17,6 +17,9 @@ use values::{CLIENT_PORT, added_macro, client, number, seconds};
 /// Most sessions at once: each takes a thread and a descriptor here and in the milter.
 const MOST_SESSIONS: usize = 10_000;
 
+/// How long the milter may take to end after SIGTERM. sendmail's libmilter needs up to 5 s.
+const GRACE: Duration = Duration::from_secs(10);
+
 /// Which libmilter the milter runs with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Library {
@@ -37,6 +40,7 @@ pub(crate) struct Options {
     pub(crate) socket: Option<ConnSpec>,
     pub(crate) connect: Option<ConnSpec>,
     pub(crate) wait: Option<Duration>,
+    pub(crate) grace: Duration,
     pub(crate) library: Library,
     pub(crate) from: String,
     pub(crate) rcpt: Vec<String>,
@@ -78,6 +82,7 @@ pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Request, Failure> {
             Long("socket") => options.socket = Some(spec_option(&mut words)?),
             Long("connect") => options.connect = Some(spec_option(&mut words)?),
             Long("wait") => options.wait = Some(seconds("--wait", &text(&mut words)?)?),
+            Long("grace") => options.grace = seconds("--grace", &text(&mut words)?)?,
             Long("timeout") => timeout = Some(seconds("--timeout", &text(&mut words)?)?),
             Long("library") => options.library = Library::At(words.value().map_err(wrong)?.into()),
             Long("linked") => options.library = Library::Linked,
@@ -117,6 +122,7 @@ fn defaults(command: Vec<OsString>) -> Options {
         socket: None,
         connect: None,
         wait: None,
+        grace: GRACE,
         library: Library::Find,
         from: "sender@example.org".to_owned(),
         rcpt: Vec::new(),

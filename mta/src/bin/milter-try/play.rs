@@ -40,6 +40,8 @@ pub(crate) struct Job {
     pub(crate) envelope: Envelope,
     pub(crate) mails: Vec<Mail>,
     pub(crate) count: usize,
+    /// Keep the messages that come out; without JSON only the verdicts are needed.
+    pub(crate) keep: bool,
 }
 
 impl Job {
@@ -104,9 +106,13 @@ pub(crate) fn session(
         for index in 0..job.messages() {
             let queue_id = queue_id(job, number, index);
             let message = &job.mail(index).message;
-            let outcome = session.deliver(&queue_id, &job.envelope, message)?;
+            let mut outcome = session.deliver(&queue_id, &job.envelope, message)?;
             transcript.borrow_mut().finish_line();
             each(index, &outcome);
+            if !job.keep {
+                outcome.delivered = None;
+                outcome.changes.clear();
+            }
             record.outcomes.push(outcome);
         }
         session.quit(LINGER)
@@ -138,6 +144,7 @@ pub(crate) fn many(
 ) -> Result<Vec<Record>, Failure> {
     let (told, news) = channel();
     let bound = job.profile.timeouts.command;
+    let mut progress = Progress::new(sessions, sessions * job.messages(), quiet);
     std::thread::scope(|scope| {
         let mut first = Some(first);
         let mut threads = Vec::with_capacity(sessions);
@@ -150,7 +157,6 @@ pub(crate) fn many(
             threads.push(thread);
         }
         drop(told);
-        let mut progress = Progress::new(sessions, sessions * job.messages(), quiet);
         loop {
             match news.recv_timeout(progress.pause) {
                 Ok(News::Message) => progress.messages += 1,
@@ -166,6 +172,20 @@ pub(crate) fn many(
             .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         Ok(records.collect())
     })
+}
+
+/// Raises the limit on open files, which the milter inherits, if the sessions need more.
+pub(crate) fn allow_descriptors(sessions: usize) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    // For files other than connections, here and in the milter.
+    const OTHERS: u64 = 100;
+    let needed = u64::try_from(sessions).unwrap_or(u64::MAX).saturating_add(OTHERS);
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < needed) {
+        limit.current = Some(limit.maximum.map_or(needed, |maximum| maximum.min(needed)));
+        // If that is refused, the sessions that do not fit say so.
+        let _ = setrlimit(Resource::Nofile, limit);
+    }
 }
 
 /// What a session tells while it runs.
@@ -185,7 +205,7 @@ fn one_of_many(
     let client = open.map_or_else(|| Client::connect(spec, bound), Ok);
     let record = match client {
         Ok(client) => {
-            let transcript = RefCell::new(Transcript::new(false));
+            let transcript = RefCell::new(Transcript::new(false, false));
             let mut each = |_, _: &Outcome| {
                 // Nobody listens any more if the main thread has given up.
                 let _ = told.send(News::Message);

@@ -5,9 +5,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use milter_mta::ConnSpec;
-use rustix::process::Pid;
+use rustix::process::{Pid, WaitOptions};
+
+/// Longest pause between two looks at a process.
+pub(crate) const PAUSE: Duration = Duration::from_millis(20);
 
 /// How a process has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +140,44 @@ pub(crate) fn loaded_libmilters(pid: Pid) -> Option<Vec<PathBuf>> {
         }
     }
     Some(found)
+}
+
+/// Waits for processes that may or may not be our children.
+pub(crate) fn wait_for_all(pids: &[Pid], deadline: Instant) -> Option<Ending> {
+    let mut last = Ending::Gone;
+    for pid in pids {
+        loop {
+            match rustix::process::waitpid(Some(*pid), WaitOptions::NOHANG) {
+                Ok(Some((_, status))) => {
+                    last = match (status.exit_status(), status.terminating_signal()) {
+                        (Some(code), _) => Ending::Exited(code),
+                        (_, Some(signal)) => Ending::Killed(signal),
+                        _ => last,
+                    };
+                    break;
+                }
+                Err(_) if rustix::process::test_kill_process(*pid).is_err() => break,
+                _ if Instant::now() >= deadline => return None,
+                _ => sleep(PAUSE),
+            }
+        }
+    }
+    Some(last)
+}
+
+/// Waits until nobody is left in a process group.
+pub(crate) fn wait_for_group(group: Pid, deadline: Instant) -> bool {
+    loop {
+        // Those that have become our children stay in the group until they are waited for.
+        while let Ok(Some(_)) = rustix::process::waitpgid(group, WaitOptions::NOHANG) {}
+        if rustix::process::test_kill_process_group(group).is_err() {
+            return true;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
+        sleep(PAUSE);
+    }
 }
 
 #[cfg(all(test, target_os = "linux"))]

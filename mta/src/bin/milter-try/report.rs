@@ -104,10 +104,11 @@ pub(crate) fn summary(records: &[Record]) -> String {
     let mut errors: BTreeMap<String, usize> = BTreeMap::new();
     for record in records {
         for outcome in &record.outcomes {
-            let reply = if outcome.delivered.is_some() || outcome.verdict == Verdict::Discard {
-                String::new()
-            } else {
-                reply_text(&outcome.reply).replace('\n', " | ")
+            let reply = match outcome.verdict {
+                Verdict::Reject | Verdict::Tempfail => {
+                    reply_text(&outcome.reply).replace('\n', " | ")
+                }
+                _ => String::new(),
             };
             *verdicts.entry((outcome.verdict, reply)).or_default() += 1;
         }

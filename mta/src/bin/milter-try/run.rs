@@ -58,6 +58,9 @@ impl Run<'_> {
         let private = private.map_err(|error| system("create a temporary directory", &error))?;
         interrupt::watch(private.path().to_owned())
             .map_err(|error| system("watch for signals", &error))?;
+        if options.sessions > 1 {
+            play::allow_descriptors(options.sessions);
+        }
         let (spec, mut milter) = match &options.connect {
             Some(spec) => (spec.clone(), None),
             None => self.start(private.path()).map(|(spec, milter)| (spec, Some(milter)))?,
@@ -65,7 +68,7 @@ impl Run<'_> {
         self.facts.socket = spec.to_string();
         let played = self.play(&job, &spec, milter.as_mut());
         interrupt::hold();
-        let stopped = milter.as_mut().map(Milter::stop);
+        let stopped = milter.as_mut().map(|milter| milter.stop(options.grace));
         interrupt::milter_stopped();
         if let (true, Some(milter), Some(stopped)) = (self.started, &milter, &stopped) {
             self.tell_end(milter, stopped);
@@ -119,7 +122,7 @@ impl Run<'_> {
         self.tell_start(milter.as_deref());
         let print = !options.quiet && !options.json;
         let records = if options.sessions == 1 {
-            let transcript = RefCell::new(Transcript::new(print));
+            let transcript = RefCell::new(Transcript::new(print, options.json));
             let mut last = String::new();
             let mut each = |index: usize, outcome: &Outcome| {
                 let text = report::outcome(job, index, outcome);
@@ -134,8 +137,10 @@ impl Run<'_> {
             if print {
                 put(&last);
             }
-            let entries = transcript.into_inner().entries;
-            self.sessions.push(json::session(job, &record, &entries));
+            if options.json {
+                let entries = transcript.into_inner().entries;
+                self.sessions.push(json::session(job, &record, &entries));
+            }
             vec![record]
         } else {
             let quiet = options.quiet;
@@ -143,8 +148,10 @@ impl Run<'_> {
             if print {
                 put(&report::summary(&records));
             }
-            let values = records.iter().map(|record| json::session(job, record, &[]));
-            self.sessions.extend(values);
+            if options.json {
+                let values = records.iter().map(|record| json::session(job, record, &[]));
+                self.sessions.extend(values);
+            }
             records
         };
         judge(job, &records, milter)
@@ -213,6 +220,7 @@ fn job(options: &Options) -> Result<Job, Failure> {
         envelope: Envelope::new(&options.from, &recipients),
         mails,
         count: options.count,
+        keep: options.json,
     })
 }
 

@@ -17,6 +17,9 @@ const REPLY: usize = 62;
 /// Longest line made of macros.
 const WIDTH: usize = 96;
 
+/// What stands in the place of a command's name in a remark.
+const REMARK: &str = "remark";
+
 /// Names and values of macros.
 type Pairs = Vec<(String, String)>;
 
@@ -40,6 +43,7 @@ pub(crate) struct Entry {
 pub(crate) struct Transcript {
     pub(crate) entries: Vec<Entry>,
     print: bool,
+    keep: bool,
     /// Macros that wait for their command, and its letter.
     pending: Option<(u8, Pairs)>,
     shown: Pairs,
@@ -48,12 +52,16 @@ pub(crate) struct Transcript {
 }
 
 impl Transcript {
-    pub(crate) fn new(print: bool) -> Transcript {
-        Transcript { entries: Vec::new(), print, pending: None, shown: Vec::new(), column: 0 }
+    /// Prints, or keeps entries, or both.
+    pub(crate) fn new(print: bool, keep: bool) -> Transcript {
+        Transcript { entries: Vec::new(), print, keep, pending: None, shown: Vec::new(), column: 0 }
     }
 
     /// Takes note of an event.
     pub(crate) fn hear(&mut self, event: Event<'_>) {
+        if !self.print && !self.keep {
+            return;
+        }
         match event {
             Event::Sent(Command::Macros { target, pairs }) => {
                 let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -79,7 +87,7 @@ impl Transcript {
                     None => Vec::new(),
                 };
                 self.keep_pending();
-                self.entries.push(Entry { command: name, text, macros, ..Entry::default() });
+                self.add(Entry { command: name, text, macros, ..Entry::default() });
             }
             Event::Received(reply) => {
                 let text = match reply {
@@ -87,23 +95,19 @@ impl Transcript {
                     other => other.to_string(),
                 };
                 self.show_reply(&text);
-                if let Some(last) = self.entries.last_mut() {
+                if let Some(last) = self.last_command() {
                     last.replies.push(text);
                 }
             }
             Event::Unanswered => {
                 self.show_reply("(none, as agreed)");
-                if let Some(last) = self.entries.last_mut() {
+                if let Some(last) = self.last_command() {
                     last.unanswered = true;
                 }
             }
             Event::Remark(text) => {
-                self.start_line("remark", text);
-                self.entries.push(Entry {
-                    command: "remark",
-                    text: text.to_owned(),
-                    ..Entry::default()
-                });
+                self.start_line(REMARK, text);
+                self.add(Entry { command: REMARK, text: text.to_owned(), ..Entry::default() });
             }
         }
     }
@@ -112,13 +116,22 @@ impl Transcript {
     fn keep_pending(&mut self) {
         if let Some((target, macros)) = self.pending.take() {
             let stage = Stage::from_letter(target).map_or("", Stage::name);
-            self.entries.push(Entry {
-                command: "macros",
-                text: stage.to_owned(),
-                macros,
-                ..Entry::default()
-            });
+            let text = stage.to_owned();
+            self.add(Entry { command: "macros", text, macros, ..Entry::default() });
         }
+    }
+
+    /// Keeps an entry, or nothing but the last one if they are not wanted.
+    fn add(&mut self, entry: Entry) {
+        if !self.keep {
+            self.entries.clear();
+        }
+        self.entries.push(entry);
+    }
+
+    /// The entry that replies belong to.
+    fn last_command(&mut self) -> Option<&mut Entry> {
+        self.entries.iter_mut().rev().find(|entry| entry.command != REMARK)
     }
 
     /// Ends an unfinished line.
@@ -131,6 +144,9 @@ impl Transcript {
 
     /// Shows macros; in the content only those that have not been shown with the same value.
     fn show_macros(&mut self, target: u8, pairs: &Pairs) {
+        if !self.print {
+            return;
+        }
         let stage = Stage::from_letter(target);
         let content = stage.is_some_and(Stage::is_content);
         let news = pairs.iter().filter(|pair| !content || !self.shown.contains(pair));
@@ -249,25 +265,4 @@ fn all_or(bits: u32, all: u32, names: &[(u32, &str)]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn replies_and_macros_are_kept_with_their_command() {
-        let mut transcript = Transcript::new(false);
-        transcript.hear(Event::Sent(&Command::Macros { target: b'H', pairs: &[(b"j", b"mx")] }));
-        transcript.hear(Event::Sent(&Command::Helo(b"a\x1bb")));
-        transcript.hear(Event::Received(&Reply::Progress));
-        transcript.hear(Event::Received(&Reply::ReplyCode(b"550-a\r\n550 b")));
-        transcript.hear(Event::Sent(&Command::Mail(&[b"<a>", b"SIZE=1"])));
-        transcript.hear(Event::Unanswered);
-        let [helo, mail] = &transcript.entries[..] else {
-            panic!("{:?}", transcript.entries);
-        };
-        assert_eq!((helo.command, helo.text.as_str()), ("helo", "a\\u{1b}b"));
-        assert_eq!(helo.macros, [("j".to_owned(), "mx".to_owned())]);
-        assert_eq!(helo.replies, ["progress", "550-a\\r\\n550 b"]);
-        assert_eq!((mail.text.as_str(), mail.unanswered), ("<a> SIZE=1", true));
-        assert!(mail.macros.is_empty());
-    }
-}
+mod tests;
