@@ -31,10 +31,9 @@ pub(super) fn version_fits(version: c_int) -> bool {
     (2..=4).contains(&version) || version & (MAJOR | MINOR) == LIBRARY_VERSION & (MAJOR | MINOR)
 }
 
-/// A C number in the width that all systems share.
-#[allow(clippy::unnecessary_cast, reason = "c_ulong has 32 bits on some systems")]
-fn wide(number: c_ulong) -> u64 {
-    number as u64
+/// The bits of a C number that exist in the protocol; the others are ignored.
+fn flags(number: c_ulong) -> u32 {
+    number as u32
 }
 
 impl CFilter {
@@ -63,7 +62,7 @@ impl CFilter {
         ];
         let absent = absent.iter().filter(|(absent, _)| *absent).map(|(_, flag)| flag).sum();
         let mds = desc.xxfi_version >= LIBRARY_VERSION_MDS.cast_signed();
-        let actions = wide(desc.xxfi_flags);
+        let actions = flags(desc.xxfi_flags);
         CFilter { callbacks: desc, traits: FilterTraits { actions, absent, mds } }
     }
 
@@ -178,8 +177,7 @@ impl Filter for CFilter {
 
     fn negotiate(&self, context: &Context, offer: &Offer, request: &mut Request) -> i32 {
         let Some(callback) = self.callbacks.xxfi_negotiate else { return status::ALL_OPTS };
-        // Wider than 32 bits on most systems; narrower values than the wire's do not occur.
-        let long = |n: u64| n as c_ulong;
+        let long = |n: u32| c_ulong::from(n);
         let (mut actions, mut protocol) = (long(request.actions), long(request.protocol));
         let (mut unused2, mut unused3) = (0, 0);
         // SAFETY: a callback of the filter, with the arguments its type asks for; all pointers are
@@ -187,8 +185,8 @@ impl Filter for CFilter {
         let result = unsafe {
             callback(
                 pointer(context),
-                long(offer.actions.into()),
-                long(offer.shown_protocol().into()),
+                long(offer.actions),
+                long(offer.shown_protocol()),
                 0,
                 0,
                 &raw mut actions,
@@ -197,7 +195,7 @@ impl Filter for CFilter {
                 &raw mut unused3,
             )
         };
-        *request = Request { actions: wide(actions), protocol: wide(protocol) };
+        *request = Request { actions: flags(actions), protocol: flags(protocol) };
         result
     }
 

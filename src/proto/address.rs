@@ -23,7 +23,7 @@ pub enum Address {
 pub enum AddressError {
     /// No family byte after the host name, or no NUL at the end.
     Truncated,
-    /// A family that needs an address has none: bytes there, bytes needed.
+    /// A family that needs an address has none: bytes up to the family, bytes of the payload.
     WrongLength(usize, usize),
     /// The text is no IPv4 address.
     Inet,
@@ -51,7 +51,7 @@ pub fn parse(payload: &[u8], host: usize) -> Result<Address, AddressError> {
     }
     let Some((&port, text)) = rest.split_first_chunk::<2>().filter(|(_, text)| !text.is_empty())
     else {
-        return Err(AddressError::WrongLength(rest.len(), 2));
+        return Err(AddressError::WrongLength(host + 1, payload.len()));
     };
     if text.last() != Some(&0) {
         return Err(AddressError::Truncated);
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(parse(b"h\0U", 2), Ok(Address::Unknown));
         assert_eq!(parse(b"h\0Uanything", 2), Ok(Address::Unknown));
         assert_eq!(parse(b"h\0", 2), Err(AddressError::Truncated));
-        assert_eq!(parse(b"h\x004\x04\xd2", 2), Err(AddressError::WrongLength(2, 2)));
+        assert_eq!(parse(b"h\x004\x04\xd2", 2), Err(AddressError::WrongLength(3, 5)));
         assert_eq!(parse(b"h\x004\x04\xd21.2.3.4", 2), Err(AddressError::Truncated));
         assert_eq!(
             parse(b"h\x004\x04\xd21.2.3.4\0more\0", 2),

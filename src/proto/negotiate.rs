@@ -24,8 +24,8 @@ pub struct Offer {
 /// What the filter is, as far as negotiation cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FilterTraits {
-    /// Actions it registered (`xxfi_flags`). Wider than the wire's 32 bits since C says `unsigned long`.
-    pub actions: u64,
+    /// Actions it registered (`xxfi_flags`).
+    pub actions: u32,
     /// Flags "do not send" for the callbacks it lacks.
     pub absent: u32,
     /// Whether its version allows larger data sizes to be negotiated.
@@ -36,9 +36,9 @@ pub struct FilterTraits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Request {
     /// Wanted actions.
-    pub actions: u64,
+    pub actions: u32,
     /// Wanted protocol flags.
-    pub protocol: u64,
+    pub protocol: u32,
 }
 
 /// What holds for the session.
@@ -65,12 +65,12 @@ pub enum NegotiateError {
     TooShort(usize),
     /// Version below [`VERSION_MIN`].
     Version(u32),
-    /// `xxfi_negotiate` returned neither CONTINUE nor ALL_OPTS.
-    Callback(i32, Request),
+    /// `xxfi_negotiate` returned neither CONTINUE nor ALL_OPTS: its result, what was offered.
+    Callback(i32, Offer),
     /// The MTA's actions lack some of the wanted ones: offered, wanted.
-    Actions(u32, u64),
+    Actions(u32, u32),
     /// The MTA's protocol flags lack some of the wanted ones: offered, wanted.
-    Protocol(u32, u64),
+    Protocol(u32, u32),
 }
 
 impl std::fmt::Display for NegotiateError {
@@ -81,10 +81,10 @@ impl std::fmt::Display for NegotiateError {
                 let version = version.cast_signed();
                 write!(f, "protocol version too old {version} < {VERSION_MIN}")
             }
-            NegotiateError::Callback(result, request) => write!(
+            NegotiateError::Callback(result, offer) => write!(
                 f,
                 "xxfi_negotiate returned {result} (protocol options=0x{:x}, actions=0x{:x})",
-                request.protocol, request.actions
+                offer.protocol, offer.actions
             ),
             NegotiateError::Actions(offered, wanted) => {
                 write!(f, "0x{offered:x} does not fulfill action requirements 0x{wanted:x}")
@@ -147,10 +147,7 @@ impl Offer {
     /// What `xxfi_negotiate` finds in its output parameters, and what ALL_OPTS stands for.
     #[must_use]
     pub fn defaults(&self, filter: FilterTraits) -> Request {
-        Request {
-            actions: u64::from(self.actions),
-            protocol: u64::from(filter.absent | self.protocol & step::SKIP),
-        }
+        Request { actions: self.actions, protocol: filter.absent | self.protocol & step::SKIP }
     }
 }
 
@@ -167,35 +164,33 @@ pub fn agree(
     called: Option<(i32, Request)>,
 ) -> Result<Agreement, NegotiateError> {
     let wanted = match called {
-        None => Request { actions: filter.actions, protocol: u64::from(filter.absent) },
+        None => Request { actions: filter.actions, protocol: filter.absent },
         Some((status::ALL_OPTS, _)) => offer.defaults(filter),
         Some((status::CONTINUE, request)) => request,
-        Some((result, request)) => return Err(NegotiateError::Callback(result, request)),
+        Some((result, _)) => return Err(NegotiateError::Callback(result, *offer)),
     };
-    let outside = |wanted: u64, offered: u32| wanted & !u64::from(offered) != 0;
-    if outside(wanted.actions, offer.actions) {
+    if wanted.actions & !offer.actions != 0 {
         return Err(NegotiateError::Actions(offer.actions, wanted.actions));
     }
     // The library keeps a promise of no reply itself where the MTA does not know it.
     let faked = match called {
-        Some(_) => wanted.protocol & u64::from(step::NR_ALL & !offer.protocol),
+        Some(_) => wanted.protocol & step::NR_ALL & !offer.protocol,
         None => 0,
     };
     let mut protocol = wanted.protocol & !faked;
-    if outside(protocol, offer.protocol) {
+    if protocol & !offer.protocol != 0 {
         // MTAs of protocol versions 2 and 3 never send these commands.
-        protocol &= !u64::from((step::NODATA | step::NOUNKNOWN) & !offer.protocol);
+        protocol &= !((step::NODATA | step::NOUNKNOWN) & !offer.protocol);
     }
-    if outside(protocol, offer.protocol) {
+    if protocol & !offer.protocol != 0 {
         return Err(NegotiateError::Protocol(offer.protocol, protocol));
     }
-    let narrow = |wide: u64| u32::try_from(wide).unwrap_or(u32::MAX);
     Ok(Agreement {
         version: offer.version,
-        actions: narrow(wanted.actions),
-        protocol: narrow(protocol | faked),
-        faked: narrow(faked),
-        answered: narrow(protocol) & !step::INTERNAL | offer.mds,
+        actions: wanted.actions,
+        protocol: protocol | faked,
+        faked,
+        answered: protocol & !step::INTERNAL | offer.mds,
         symbol_lists: offer.actions & action::SETSYMLIST != 0,
     })
 }

@@ -157,8 +157,8 @@ impl Session {
                 self.end_of_message(filter, bytes)
             }
             _ => match self.call(filter, command, next, bytes) {
-                Outcome::Reply(result) => self.respond(command, result, Some(command)),
-                Outcome::NoCallback => self.respond(command, status::CONTINUE, None),
+                Outcome::Reply(result) => self.respond(command, result, command),
+                Outcome::NoCallback => self.respond(command, status::CONTINUE, command),
                 Outcome::Malformed(report) => {
                     self.context.output.report(report);
                     Flow::Close
@@ -197,9 +197,9 @@ impl Session {
             }
         }
         let (result, callback) = match verdict {
-            Some(result) => (result, Some(Command::Body)),
-            None if serves => (filter.event(&context, Command::Eom), Some(Command::Eom)),
-            None => (status::CONTINUE, None),
+            Some(result) => (result, Command::Body),
+            None if serves => (filter.event(&context, Command::Eom), Command::Eom),
+            None => (status::CONTINUE, Command::Eom),
         };
         let flow = self.respond(Command::Eom, result, callback);
         self.context.lock().changeable = false;

@@ -1,7 +1,6 @@
 //! What a session tells the operator, and in which words.
 
 use crate::proto::address::AddressError;
-use crate::proto::codes::status;
 use crate::proto::command::Command;
 use crate::proto::frame::FrameError;
 use crate::proto::negotiate::NegotiateError;
@@ -34,8 +33,8 @@ pub enum Report<'a> {
     OutOfOrder(Command, State),
     /// Negotiation failed.
     Negotiate(NegotiateError),
-    /// A callback returned what is no status.
-    Unlisted(Command, i32),
+    /// A callback returned what is no status; whether no reply is sent, as was promised.
+    Unlisted(Command, i32, bool),
     /// A callback replied though the filter promised silence: state number, result.
     PromiseBroken(u8, i32),
     /// A callback returned NOREPLY though the filter had not promised silence.
@@ -103,10 +102,10 @@ impl Report<'_> {
                 "{command:?} command can't follow in state {} ({state:?}); closing the connection",
                 *state as u8
             )),
-            Report::Unlisted(command, result) => in_session(format!(
-                "{} returned {result}, which is no SMFIS_ value; taken as SMFIS_TEMPFAIL ({})",
+            Report::Unlisted(command, result, silent) => in_session(format!(
+                "{} returned {result}, which is no SMFIS_ value; taken as {}",
                 command.callback_name(),
-                status::TEMPFAIL
+                if *silent { "SMFIS_NOREPLY" } else { "SMFIS_TEMPFAIL" }
             )),
             Report::Unpromised(command) => in_session(format!(
                 "{} returned SMFIS_NOREPLY, which was not negotiated; taken as SMFIS_CONTINUE",
@@ -142,10 +141,10 @@ impl Report<'_> {
 fn address_error(error: AddressError) -> String {
     match error {
         AddressError::Truncated => "host or address is not terminated".to_owned(),
-        AddressError::WrongLength(got, need) => format!("wrong len {need} >= {got}"),
+        AddressError::WrongLength(family, len) => format!("wrong len {family} >= {len}"),
         AddressError::Inet => "inet_aton failed".to_owned(),
         AddressError::Inet6 => "mi_inet_pton failed".to_owned(),
         AddressError::PathTooLong => "path too long".to_owned(),
-        AddressError::Family(family) => format!("unknown family {family}"),
+        AddressError::Family(family) => format!("unknown family {}", family.cast_signed()),
     }
 }

@@ -1,11 +1,16 @@
 //! From a callback's result to the response and the state that follow.
 
 use super::engine::{Flow, Session};
+use std::ops::Range;
+
 use super::{Refused, Report};
 use crate::proto::codes::{status, step};
 use crate::proto::command::Command;
 use crate::proto::response::{Payload, letter};
 use crate::proto::state::{self, State};
+
+/// Results that count as a reply where silence was promised, as in the reference.
+const PROMISE_CHECKED: Range<i32> = 0..20;
 
 /// What a filter can do wrong; each is reported once a session.
 #[derive(Debug, Clone, Copy)]
@@ -16,49 +21,35 @@ enum Complaint {
     SkipOutsideBody = 8,
 }
 
+/// Whether a callback may return this.
+fn is_listed(result: i32) -> bool {
+    matches!(
+        result,
+        status::CONTINUE
+            | status::REJECT
+            | status::DISCARD
+            | status::ACCEPT
+            | status::TEMPFAIL
+            | status::NOREPLY
+            | status::SKIP
+    )
+}
+
 impl Session {
-    /// Replies with the result of a callback, if there is one, and moves on as it demands.
-    pub(super) fn respond(
-        &mut self,
-        command: Command,
-        result: i32,
-        callback: Option<Command>,
-    ) -> Flow {
-        let callback_name = callback.unwrap_or(command);
-        let flag = command.no_reply_flag();
-        let promised = self.agreement.protocol & flag != 0;
-        let faked = self.agreement.faked & flag != 0;
-        let listed = matches!(
-            result,
-            status::CONTINUE
-                | status::REJECT
-                | status::DISCARD
-                | status::ACCEPT
-                | status::TEMPFAIL
-                | status::NOREPLY
-                | status::SKIP
-        );
-        if !listed {
-            self.complain(Complaint::Unlisted, Report::Unlisted(callback_name, result));
-        }
-        if promised {
-            if result != status::NOREPLY && callback.is_some() && listed {
-                let number = state::log_number(command, self.state);
-                let report = Report::PromiseBroken(number, result);
-                self.complain(Complaint::PromiseBroken, report);
-            }
-            if listed {
-                self.conclude(command, result);
-            }
-            return if faked { self.send(letter::CONTINUE) } else { Flow::Continue };
+    /// Replies with a result, and moves on as it demands.
+    ///
+    /// `callback` is the one it came from, for the log: nearly always that of `command`.
+    pub(super) fn respond(&mut self, command: Command, result: i32, callback: Command) -> Flow {
+        if self.agreement.protocol & command.no_reply_flag() != 0 {
+            return self.keep_silent(command, result, callback);
         }
         let result = match result {
             status::NOREPLY => {
-                self.complain(Complaint::Unpromised, Report::Unpromised(callback_name));
+                self.complain(Complaint::Unpromised, Report::Unpromised(callback));
                 status::CONTINUE
             }
             status::SKIP if command != Command::Body => {
-                let report = Report::SkipOutsideBody(callback_name);
+                let report = Report::SkipOutsideBody(callback);
                 self.complain(Complaint::SkipOutsideBody, report);
                 status::CONTINUE
             }
@@ -66,8 +57,11 @@ impl Session {
                 self.skip_body = true;
                 status::CONTINUE
             }
-            _ if listed => result,
-            _ => status::TEMPFAIL,
+            _ if is_listed(result) => result,
+            _ => {
+                self.complain(Complaint::Unlisted, Report::Unlisted(callback, result, false));
+                status::TEMPFAIL
+            }
         };
         let flow = match result {
             status::REJECT => self.send_verdict(letter::REJECT, b'5'),
@@ -81,6 +75,27 @@ impl Session {
             self.conclude(command, result);
         }
         flow
+    }
+
+    /// Keeps the promise of no reply that was negotiated, whatever the callback returned.
+    fn keep_silent(&mut self, command: Command, result: i32, callback: Command) -> Flow {
+        if result != status::NOREPLY {
+            if PROMISE_CHECKED.contains(&result) {
+                let number = state::log_number(command, self.state);
+                let report = Report::PromiseBroken(number, result);
+                self.complain(Complaint::PromiseBroken, report);
+            } else {
+                self.complain(Complaint::Unlisted, Report::Unlisted(callback, result, true));
+            }
+        }
+        if is_listed(result) {
+            self.conclude(command, result);
+        }
+        if self.agreement.faked & command.no_reply_flag() != 0 {
+            // The MTA knows nothing of the promise, and waits.
+            return self.send(letter::CONTINUE);
+        }
+        Flow::Continue
     }
 
     /// Moves to the state that a result leads to.
