@@ -176,7 +176,7 @@ impl Transcript {
         let short = text.chars().count() + REPLY <= WIDTH;
         if self.column == 0 || self.column > REPLY - 1 || !short {
             self.finish_line();
-            self.put(&format!("{:DETAIL$}-> {}\n", "", wrapped(text, "   ")));
+            self.put(&format!("{:DETAIL$}-> {}\n", "", unfolded(text)));
         } else {
             let gap = REPLY - self.column;
             self.put(&format!("{:gap$}-> {text}\n", ""));
@@ -192,6 +192,15 @@ impl Transcript {
             let _ = out.flush();
         }
     }
+}
+
+/// A reply with its line breaks where they are, or broken between words if it is long.
+fn unfolded(text: &str) -> String {
+    if !text.contains("\\n") {
+        return wrapped(text, "   ");
+    }
+    let lines = text.replace("\\r\\n", "\n").replace("\\n\\t", "\n  ").replace("\\n ", "\n  ");
+    lines.replace('\n', &format!("\n{:DETAIL$}   ", ""))
 }
 
 /// Breaks long text between words; later lines are indented further.

@@ -37,6 +37,14 @@ fn long_text_is_broken_between_words() {
 }
 
 #[test]
+fn folds_are_shown_as_line_breaks() {
+    let folded = unfolded("add header X: a\\n\\tb\\n c");
+    assert_eq!(folded, "add header X: a\n                  b\n                  c");
+    let reply = unfolded("550-a\\r\\n550 b");
+    assert_eq!(reply, "550-a\n                550 b");
+}
+
+#[test]
 fn replies_and_macros_are_kept_with_their_command() {
     let mut transcript = Transcript::new(false, true);
     transcript.hear(Event::Sent(&Command::Macros { target: b'H', pairs: &[(b"j", b"mx")] }));
