@@ -2,7 +2,7 @@
 //!
 //! Packets and callback arguments are written with `|` in place of NUL, a packet's first character
 //! being its letter. What a packet leads to is one line: callbacks in order, `>`, responses in
-//! order, and `close` if the connection is to be closed.
+//! order, and `bye` if the connection is to be closed.
 
 mod context;
 mod ending;
@@ -30,26 +30,40 @@ const OFFER: [u32; 3] = [6, 0x1ff, 0x1f_ffff];
 /// What a callback does beside returning a result.
 type Action = Box<dyn Fn(&Context, Command) + Send + Sync>;
 
+/// A packet: letter and payload.
+type Packet = (u8, Vec<u8>);
+
 /// Scripts the callbacks and keeps what they were given.
 struct Fake {
     traits: FilterTraits,
     /// Commands whose callback is missing.
     missing: Vec<Command>,
-    /// Results to come, by command; CONTINUE when there is none.
+    /// Results to come, by command.
     results: Mutex<Vec<(Command, VecDeque<i32>)>>,
+    /// Results of callbacks without any above; CONTINUE when there is none.
+    others: Mutex<VecDeque<i32>>,
     /// Result of `xxfi_negotiate` and the protocol flags it asks for in place of the defaults.
     negotiate: (i32, Option<u32>),
     action: Action,
-    calls: Mutex<Vec<(Command, String)>>,
+    calls: Mutex<Vec<Call>>,
+}
+
+/// A callback with its arguments and result.
+struct Call {
+    command: Command,
+    text: String,
+    result: i32,
 }
 
 impl Fake {
     fn called(&self, context: &Context, command: Command, text: String) -> i32 {
-        self.calls.lock().push((command, text));
         (self.action)(context, command);
         let mut results = self.results.lock();
         let queue = results.iter_mut().find(|(c, _)| *c == command);
-        queue.and_then(|(_, queue)| queue.pop_front()).unwrap_or(status::CONTINUE)
+        let own = queue.and_then(|(_, queue)| queue.pop_front());
+        let result = own.or_else(|| self.others.lock().pop_front()).unwrap_or(status::CONTINUE);
+        self.calls.lock().push(Call { command, text, result });
+        result
     }
 }
 
@@ -68,7 +82,7 @@ impl Filter for Fake {
 
     fn negotiate(&self, context: &Context, offer: &Offer, request: &mut Request) -> i32 {
         let (result, protocol) = self.negotiate;
-        request.protocol = protocol.map_or(request.protocol, u64::from);
+        request.protocol = protocol.unwrap_or(request.protocol);
         let text = format!("negotiate {:x} {:x}", offer.actions, offer.shown_protocol());
         let _scripted_above = self.called(context, Command::Negotiate, text);
         result
@@ -117,7 +131,7 @@ impl Filter for Fake {
 /// Keeps responses and reports; can be told to fail.
 #[derive(Default)]
 struct Recorder {
-    responses: Mutex<Vec<(u8, Vec<u8>)>>,
+    responses: Mutex<Vec<Packet>>,
     reports: Mutex<Vec<String>>,
     broken: AtomicBool,
 }
@@ -159,17 +173,15 @@ impl Play {
             traits: FilterTraits { actions: 0x1ff, ..FilterTraits::default() },
             missing: missing.to_vec(),
             results: Mutex::default(),
+            others: Mutex::default(),
             negotiate: (status::CONTINUE, Some(0)),
             action: Box::new(|_, _| ()),
             calls: Mutex::default(),
         };
         let output = Arc::new(Recorder::default());
         let limit = Arc::new(AtomicUsize::new(DEFAULT_MAX_DATA_SIZE));
-        let session = Session::new(
-            filter.traits,
-            Arc::<Recorder>::clone(&output),
-            Arc::clone(&limit),
-        );
+        let session =
+            Session::new(filter.traits, Arc::<Recorder>::clone(&output), Arc::clone(&limit));
         Play { session, filter, output, limit }
     }
 
@@ -185,7 +197,7 @@ impl Play {
     /// As [`Play::agreed`], with a first recipient accepted.
     fn with_recipient(missing: &[Command], protocol: u32) -> Play {
         let mut play = Play::agreed(missing, protocol);
-        play.run(&["ChU", "Hme|", "M<a>|", "R<b>|"]);
+        play.run(&["Ch|U", "Hme|", "M<a>|", "R<b>|"]);
         play
     }
 
@@ -207,13 +219,12 @@ impl Play {
     }
 
     /// Hands a packet over: what flows, which callbacks ran, which responses went out.
-    fn packet(&mut self, letter: u8, payload: &[u8]) -> (Flow, Vec<String>, Vec<(u8, Vec<u8>)>) {
+    fn packet(&mut self, letter: u8, payload: &[u8]) -> (Flow, Vec<Call>, Vec<Packet>) {
         let mut bytes = payload.to_vec();
         bytes.push(0);
         let flow = self.session.handle(&self.filter, letter, &mut bytes);
         let calls = std::mem::take(&mut *self.filter.calls.lock());
-        let responses = std::mem::take(&mut *self.output.responses.lock());
-        (flow, calls.into_iter().map(|(_, text)| text).collect(), responses)
+        (flow, calls, std::mem::take(&mut *self.output.responses.lock()))
     }
 
     /// Hands a packet over and shows what it led to.
@@ -228,7 +239,7 @@ impl Play {
     fn run(&mut self, packets: &[&str]) {
         for packet in packets {
             let shown = self.say(packet);
-            assert!(!shown.ends_with("close"), "{packet}: {shown}");
+            assert!(!shown.ends_with("bye"), "{packet}: {shown}");
         }
     }
 
@@ -242,8 +253,7 @@ impl Play {
     /// Ends the session and shows which callbacks that led to.
     fn finish(&mut self) -> String {
         self.session.finish(&self.filter);
-        let calls = std::mem::take(&mut *self.filter.calls.lock());
-        calls.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(", ")
+        texts(&std::mem::take(&mut *self.filter.calls.lock()))
     }
 
     /// Takes the log lines so far.
@@ -252,8 +262,12 @@ impl Play {
     }
 }
 
-fn show(calls: &[String], responses: &[(u8, Vec<u8>)], closed: bool) -> String {
-    let mut words = calls.join(", ");
+fn texts(calls: &[Call]) -> String {
+    calls.iter().map(|call| call.text.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn show(calls: &[Call], responses: &[Packet], closed: bool) -> String {
+    let mut words = texts(calls);
     if !responses.is_empty() {
         words.push_str(" >");
     }
@@ -261,7 +275,7 @@ fn show(calls: &[String], responses: &[(u8, Vec<u8>)], closed: bool) -> String {
         words.push_str(&format!(" {}{}", letter.escape_ascii(), shown(payload)));
     }
     if closed {
-        words.push_str(" close");
+        words.push_str(" bye");
     }
     words.trim_start().to_owned()
 }
