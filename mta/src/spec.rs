@@ -11,10 +11,11 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 /// The forms a specification can have, for error messages and help texts.
-pub const GRAMMAR: &str = "\
-    unix:/path            a unix socket (also local:/path, or the path alone)
-    inet:port@host        IPv4, host name or [address]; inet:port means this machine
-    inet6:port@host       IPv6, host name or [address]; inet6:port means this machine";
+pub const GRAMMAR: &str = concat!(
+    "    unix:/path            a unix socket (also local:/path, or the path alone)\n",
+    "    inet:port@host        IPv4, host name or [address]; inet:port means this machine\n",
+    "    inet6:port@host       IPv6, host name or [address]; inet6:port means this machine"
+);
 
 /// Where a milter listens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
