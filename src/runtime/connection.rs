@@ -81,6 +81,11 @@ impl Connection {
         Connection { session, output, partial: Vec::new(), since: now, ended: false }
     }
 
+    /// Starts the wait for the MTA anew, after a callback that took long.
+    pub(super) fn wait_from(&mut self, now: Instant) {
+        self.since = now;
+    }
+
     pub(super) fn in_message(&self) -> bool {
         self.session.in_message()
     }
@@ -107,8 +112,10 @@ impl Connection {
             .unwrap_or_else(|panic| self.contain(&*panic));
         self.output.leave();
         match end {
-            Flow::Continue if self.handed_over() => TurnEnd::HandOver,
-            Flow::Continue if !self.must_end(shared.phase()) => TurnEnd::Wait,
+            Flow::Continue if !self.must_end(shared.phase()) => match self.handed_over() {
+                true => TurnEnd::HandOver,
+                false => TurnEnd::Wait,
+            },
             Flow::Continue | Flow::Close => {
                 self.finish(shared);
                 TurnEnd::Closed
@@ -199,6 +206,9 @@ impl Connection {
     ) -> (Flow, usize) {
         let mut at = 0;
         loop {
+            if shared.phase() >= Phase::Abort {
+                return (Flow::Close, at);
+            }
             let start = at;
             let limit = self.session.context().max_data_size();
             let bytes = buffer.get(..filled).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! An event loop: a poller, the sessions it watches, and who owns it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -76,6 +76,8 @@ pub(super) struct EventLoop {
     pub(super) turn: Turn,
     state: Mutex<State>,
     sessions: AtomicUsize,
+    /// A thread owns the loop.
+    owned: AtomicBool,
 }
 
 impl EventLoop {
@@ -86,6 +88,7 @@ impl EventLoop {
             turn: Turn::default(),
             state: Mutex::default(),
             sessions: AtomicUsize::new(0),
+            owned: AtomicBool::new(false),
         };
         event_loop.poller.add(&event_loop.waker, WAKER_KEY, false)?;
         Ok(event_loop)
@@ -94,6 +97,11 @@ impl EventLoop {
     /// Sessions in this loop.
     pub(super) fn sessions(&self) -> usize {
         self.sessions.load(Ordering::Relaxed)
+    }
+
+    /// Whether a thread owns the loop, rather than none could be had for it.
+    pub(super) fn is_owned(&self) -> bool {
+        self.owned.load(Ordering::Relaxed)
     }
 
     /// Starts or resumes accepting.
@@ -155,12 +163,20 @@ impl EventLoop {
     }
 
     /// Puts a session back after its turn.
-    fn put_back(&self, slot: u32, connection: Box<Connection>) {
+    fn put_back(&self, slot: u32, connection: Box<Connection>, options: &Options) {
         let mut state = self.state.lock();
+        let state = &mut *state;
         state.running = None;
-        if let Some(Some(place)) = state.slots.get_mut(slot as usize) {
-            place.connection = Some(connection);
+        let Some(Some(place)) = state.slots.get_mut(slot as usize) else { return };
+        if place.deadline.is_none() {
+            // Without a limit between packets, one begins with the first byte of a packet.
+            place.deadline = connection.deadline(options);
+            if let Some(at) = place.deadline {
+                state.deadlines.insert(at, slot);
+                self.waker.wake();
+            }
         }
+        place.connection = Some(connection);
     }
 
     /// Forgets the slot of a session that has its turn; its descriptor is watched no more.
@@ -199,6 +215,7 @@ impl EventLoop {
         &self,
         detach: impl FnOnce(&Arc<SocketOutput>),
     ) -> Option<Arc<SocketOutput>> {
+        self.owned.store(false, Ordering::Relaxed);
         let mut state = self.state.lock();
         let slot = state.running?;
         let gone = self.vacate(&mut state, slot)?;
@@ -214,6 +231,7 @@ pub(super) fn drive<F: Filter + 'static>(
     scratch: &mut Scratch,
 ) {
     let Some(this) = shared.loops.get(index) else { return };
+    this.owned.store(true, Ordering::Relaxed);
     let mut events = Events::default();
     scratch.now = Instant::now();
     let mut next = Some(scratch.now);
@@ -278,7 +296,7 @@ fn serve<F: Filter + 'static>(
         return false;
     }
     match end {
-        TurnEnd::Wait => this.put_back(slot, connection),
+        TurnEnd::Wait => this.put_back(slot, connection, &shared.options),
         TurnEnd::Closed => this.remove(slot, &connection.output),
         TurnEnd::HandOver => {
             this.remove(slot, &connection.output);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use parking_lot::Mutex;
@@ -57,6 +57,15 @@ struct Crew {
     short: bool,
 }
 
+impl Crew {
+    /// Counts one more thread, which is about to be started; its number.
+    fn enlist(&mut self) -> u64 {
+        self.live += 1;
+        self.next += 1;
+        self.next
+    }
+}
+
 impl Pool {
     pub(super) fn new(limit: usize) -> Pool {
         let (sender, receiver) = unbounded();
@@ -66,6 +75,12 @@ impl Pool {
     /// Threads that exist.
     pub(super) fn live(&self) -> usize {
         self.crew.lock().live
+    }
+
+    /// Whether work is queued that no thread is free for.
+    pub(super) fn is_short(&self) -> bool {
+        let crew = self.crew.lock();
+        crew.queued > crew.idle
     }
 
     /// Lets idle threads end.
@@ -139,15 +154,30 @@ impl<F: Filter + 'static> Shared<F> {
             if crew.idle > crew.queued || crew.live >= self.pool.limit {
                 return self.pool.queue(&mut crew, work);
             }
-            crew.live += 1;
-            crew.next += 1;
-            crew.next
+            crew.enlist()
         };
+        self.start(number, Some(work));
+    }
+
+    /// Tries again to start a thread if there was none for queued work.
+    pub(super) fn reinforce(self: &Arc<Self>) {
+        let number = {
+            let mut crew = self.pool.crew.lock();
+            if crew.queued <= crew.idle || crew.live >= self.pool.limit {
+                return;
+            }
+            crew.enlist()
+        };
+        self.start(number, None);
+    }
+
+    /// Starts a thread that was enlisted, with its first work.
+    fn start(self: &Arc<Self>, number: u64, first: Option<Work>) {
         let shared = Arc::clone(self);
-        let slot = Arc::new(Mutex::new(Some(work)));
-        let first = Arc::clone(&slot);
+        let place = Arc::new(Mutex::new(first));
+        let taken = Arc::clone(&place);
         let started = spawn("milter", move || {
-            let first = first.lock().take();
+            let first = taken.lock().take();
             work_on(&shared, number, first);
         });
         let mut crew = self.pool.crew.lock();
@@ -158,7 +188,7 @@ impl<F: Filter + 'static> Shared<F> {
             }
             Err(error) => {
                 crew.live -= 1;
-                if let Some(work) = slot.lock().take() {
+                if let Some(work) = place.lock().take() {
                     self.pool.queue(&mut crew, work);
                 }
                 let logged = std::mem::replace(&mut crew.short, true);
@@ -191,6 +221,7 @@ impl<F: Filter + 'static> Shared<F> {
             end = connection.turn(self, scratch, Job::Resume, false);
         }
         self.undetach(connection.output.session);
+        connection.wait_from(Instant::now());
         if end == TurnEnd::Wait
             && let Err(mut connection) = self.attach(connection, home, false)
         {

@@ -61,7 +61,7 @@ pub fn serve<F: Filter + 'static>(
     let _signals = SignalThread::start(control, Arc::clone(&log))
         .map_err(start("Couldn't start signal thread"))?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let loops = (0..cores.min(LOOPS_MAX))
+    let loops = (0..cores.min(LOOPS_MAX).min(options.max_threads.max(1)))
         .map(|_| EventLoop::new())
         .collect::<io::Result<Vec<_>>>()
         .map_err(start("Couldn't create an event loop"))?;

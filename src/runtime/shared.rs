@@ -65,7 +65,7 @@ impl<F: Filter> Shared<F> {
         listener: Listener,
         loops: Vec<EventLoop>,
     ) -> Shared<F> {
-        let pool = Pool::new(options.max_threads.max(loops.len()));
+        let pool = Pool::new(options.max_threads);
         Shared {
             filter,
             options,
@@ -146,7 +146,7 @@ impl<F: Filter> Shared<F> {
         self.detached.lock().values().cloned().collect()
     }
 
-    /// Puts a session that waits for its MTA into the loop that has fewest.
+    /// Puts a session that waits for its MTA into the loop that has fewest, of those with a thread.
     ///
     /// `home` is preferred among equals; `own` if the calling thread owns that loop. Gives the session back if it is to end rather than to
     /// wait: the run is stopping, or it can't be watched.
@@ -157,7 +157,7 @@ impl<F: Filter> Shared<F> {
         own: bool,
     ) -> Result<(), Box<Connection>> {
         let candidates = self.loops.iter().enumerate();
-        match candidates.min_by_key(|(n, l)| (l.sessions(), *n != home)) {
+        match candidates.min_by_key(|(n, l)| (!l.is_owned(), l.sessions(), *n != home)) {
             Some((n, event_loop)) => {
                 event_loop.insert(connection, &self.options, &self.log, own && n == home)
             }

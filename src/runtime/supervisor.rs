@@ -16,6 +16,8 @@ use crate::sys::poller::{Events, Poller};
 const TICK: Duration = Duration::from_millis(1);
 /// Looks without any turn before the supervisor sleeps until one begins.
 const QUIET_TICKS: u32 = 16;
+/// Time between two tries to start a thread for which there is work.
+const SHORT_OF_THREADS: Duration = Duration::from_millis(100);
 /// How long messages in hand may take to be finished after a stop. The reference returned within
 /// 5 s, so that is what service managers are used to.
 const GRACE: Duration = Duration::from_secs(5);
@@ -100,7 +102,8 @@ impl<F: Filter + 'static> Supervisor<F> {
                 timeout = None;
             }
         }
-        let timeout = [timeout, left].into_iter().flatten().min();
+        let retry = self.shared.pool.is_short().then_some(SHORT_OF_THREADS);
+        let timeout = [timeout, left, retry].into_iter().flatten().min();
         // An error here leaves a look at the loops, and the next wait.
         let _again = self.poller.wait(&mut self.events, timeout);
         if self.events.keys().next().is_some()
@@ -113,6 +116,9 @@ impl<F: Filter + 'static> Supervisor<F> {
 
     /// Looks at each loop, and passes on those whose thread is blocked.
     fn look(&mut self) {
+        if self.shared.pool.is_short() && self.shared.phase() < Phase::Over {
+            self.shared.reinforce();
+        }
         let mut busy = false;
         for (index, event_loop) in self.shared.loops.iter().enumerate() {
             let (turn, in_turn) = event_loop.turn.look();
