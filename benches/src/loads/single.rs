@@ -1,0 +1,78 @@
+//! One client: the latency of each command and message, and what a message costs.
+
+use crate::client::{micros, serial};
+use crate::measure::{Bench, Load, higher, lower, shared_script};
+use crate::message::Shape;
+use crate::server::{Pinned, Setup};
+use crate::subject::Subject;
+use c_tests::Result;
+use std::time::Instant;
+
+/// The CPU that both sides of a single connection share.
+const CPU: usize = 0;
+
+/// Loads of a single client.
+pub(super) fn loads() -> Vec<Load> {
+    vec![
+        Load {
+            name: "c1".into(),
+            title: "C=1, both sides on one CPU".into(),
+            subjects: &Subject::ALL,
+            metrics: vec![
+                higher("messages", "/s"),
+                lower("CPU per message", "µs"),
+                lower("command p50", "µs"),
+                lower("command p90", "µs"),
+                lower("command p99", "µs"),
+                lower("message p50", "µs"),
+                lower("message p90", "µs"),
+                lower("message p99", "µs"),
+            ],
+            measure: Box::new(single),
+        },
+        Load {
+            name: "startup".into(),
+            title: "start-up".into(),
+            subjects: &Subject::ALL,
+            metrics: vec![lower("until it accepts", "ms")],
+            measure: Box::new(|bench, subject| {
+                let server = bench.start(subject, &Setup::PLAIN)?;
+                Ok(vec![server.started_in.as_secs_f64() * 1e3])
+            }),
+        },
+        Load {
+            name: "changes-tcp".into(),
+            title: "C=1 over TCP loopback".into(),
+            subjects: &Subject::ALL,
+            metrics: vec![lower("end of message p50", "ms"), lower("end of message p99", "ms")],
+            measure: Box::new(changes),
+        },
+    ]
+}
+
+fn single(bench: &Bench<'_>, subject: Subject) -> Result<Vec<f64>> {
+    let server = bench.start(subject, &Setup { cpu: Some(CPU), ..Setup::PLAIN })?;
+    let _pinned = Pinned::to(CPU)?;
+    let script = shared_script(&Shape::TYPICAL);
+    serial::until(&server.address, &script, Instant::now() + bench.pace.warmup())?;
+    let (begin, cpu) = (Instant::now(), server.cpu_time()?);
+    let (count, outcome) = serial::until(&server.address, &script, begin + bench.pace.window())?;
+    let (took, cpu) = (begin.elapsed(), server.cpu_time()? - cpu);
+    let mut values =
+        vec![count as f64 / took.as_secs_f64(), cpu.as_secs_f64() * 1e6 / count as f64];
+    for histogram in [&outcome.commands, &outcome.messages] {
+        values.extend([0.5, 0.9, 0.99].map(|quantile| micros(histogram, quantile)));
+    }
+    Ok(values)
+}
+
+/// The end of a message is the command that is answered with several packets: whether they leave
+/// at once shows in its latency.
+fn changes(bench: &Bench<'_>, subject: Subject) -> Result<Vec<f64>> {
+    let server = bench.start(subject, &Setup { tcp: true, ..Setup::PLAIN })?;
+    let script = shared_script(&Shape { headers: 1, ..Shape::SHORT });
+    let count = bench.pace.pick(40, 15, 3);
+    let outcome = serial::messages(&server.address, &script, count)?;
+    let ends = &outcome.ends;
+    Ok([0.5, 0.99].map(|quantile| micros(ends, quantile) / 1e3).to_vec())
+}

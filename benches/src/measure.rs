@@ -1,0 +1,181 @@
+//! How a load is measured: what it is given, and what it gives back.
+
+use crate::client::{Outcome, Plan, Run};
+use crate::message::{Script, Shape, script};
+use crate::server::{Server, Setup};
+use crate::subject::{Programs, Subject};
+use c_tests::{Error, Result};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How thorough a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// For figures that are published.
+    Full,
+    /// For a look while developing, under three minutes in all.
+    Quick,
+    /// Only whether each load works.
+    Smoke,
+}
+
+impl Pace {
+    /// Time before figures are taken: caches, pools and estimates settle.
+    pub fn warmup(self) -> Duration {
+        Duration::from_millis(match self {
+            Pace::Full => 400,
+            Pace::Quick => 120,
+            Pace::Smoke => 10,
+        })
+    }
+
+    /// Time in which figures are taken.
+    pub fn window(self) -> Duration {
+        Duration::from_millis(match self {
+            Pace::Full => 2_000,
+            Pace::Quick => 350,
+            Pace::Smoke => 50,
+        })
+    }
+
+    /// One of three, for what is counted rather than timed.
+    pub fn pick<T>(self, full: T, quick: T, smoke: T) -> T {
+        match self {
+            Pace::Full => full,
+            Pace::Quick => quick,
+            Pace::Smoke => smoke,
+        }
+    }
+}
+
+/// Which way a figure is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Better {
+    /// More is better.
+    Higher,
+    /// Less is better.
+    Lower,
+}
+
+/// One figure of a load.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// Name, unique in its load.
+    pub name: &'static str,
+    /// Unit.
+    pub unit: &'static str,
+    /// Which way it is better.
+    pub better: Better,
+}
+
+/// A figure that should be high.
+pub const fn higher(name: &'static str, unit: &'static str) -> Metric {
+    Metric { name, unit, better: Better::Higher }
+}
+
+/// A figure that should be low.
+pub const fn lower(name: &'static str, unit: &'static str) -> Metric {
+    Metric { name, unit, better: Better::Lower }
+}
+
+/// What a load is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Bench<'a> {
+    /// The compiled programs.
+    pub programs: &'a Programs,
+    /// How thorough.
+    pub pace: Pace,
+}
+
+/// What measures one subject under one load: a value for each metric.
+pub type Measure = Box<dyn Fn(&Bench<'_>, Subject) -> Result<Vec<f64>>>;
+
+/// A load of the suite.
+pub struct Load {
+    /// Name for the command line and the raw output.
+    pub name: String,
+    /// What it is, in a table.
+    pub title: String,
+    /// What can be measured with it.
+    pub subjects: &'static [Subject],
+    /// Its figures.
+    pub metrics: Vec<Metric>,
+    /// Values of the metrics, in their order.
+    pub measure: Measure,
+}
+
+/// What one window of a run showed.
+#[derive(Debug)]
+pub struct Window {
+    /// Messages a second.
+    pub rate: f64,
+    /// CPU of the filter process per message, in microseconds.
+    pub cpu_each: f64,
+    /// CPU of the filter process, as a share of one core.
+    pub cpu_share: f64,
+    /// Latencies and fairness.
+    pub outcome: Outcome,
+}
+
+impl Bench<'_> {
+    /// Starts a subject.
+    pub fn start(&self, subject: Subject, setup: &Setup) -> Result<Server> {
+        Server::start(self.programs, subject, setup)
+    }
+
+    /// Runs a plan against a server, and takes figures after the warm-up.
+    pub fn window(&self, server: &Server, plan: &Plan) -> Result<Window> {
+        self.window_of(server, plan, self.pace.warmup(), self.pace.window())
+    }
+
+    /// The same with given times; the warm-up is never shorter than the start of all connections.
+    pub fn window_of(
+        &self,
+        server: &Server,
+        plan: &Plan,
+        warmup: Duration,
+        window: Duration,
+    ) -> Result<Window> {
+        let run = Run::start(plan)?;
+        let outcome = (|| {
+            settle(&run, plan.spread + warmup);
+            run.record();
+            let (begin, cpu, messages) = (Instant::now(), server.cpu_time()?, run.messages());
+            settle(&run, window);
+            let took = begin.elapsed().as_secs_f64();
+            let messages = (run.messages() - messages) as f64;
+            let cpu = (server.cpu_time()? - cpu).as_secs_f64();
+            Ok((messages, took, cpu))
+        })();
+        // A client's error says more than that the server is gone.
+        let finished = run.finish()?;
+        let (messages, took, cpu) = outcome?;
+        if messages == 0.0 && self.pace != Pace::Smoke {
+            return Err(Error(format!("no message was finished in {took:.1} s")));
+        }
+        Ok(Window {
+            rate: messages / took,
+            cpu_each: cpu / messages.max(1.0) * 1e6,
+            cpu_share: cpu / took,
+            outcome: finished,
+        })
+    }
+}
+
+/// Waits for a time, or until the run has failed.
+fn settle(run: &Run, time: Duration) {
+    const STEP: Duration = Duration::from_millis(50);
+    let end = Instant::now() + time;
+    while !run.failed() {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        std::thread::sleep(left.min(STEP));
+    }
+}
+
+/// The script of a shape, to be shared by connections.
+pub fn shared_script(shape: &Shape) -> Arc<Script> {
+    Arc::new(script(shape))
+}

@@ -1,0 +1,118 @@
+//! What is to be reached, and whether it was.
+
+use crate::report::{number, spread};
+use crate::run::Results;
+use crate::subject::Subject;
+
+/// How a target is judged, always by the median of the rounds.
+#[derive(Clone, Copy, Debug)]
+enum Rule {
+    /// Ours divided by the other subject's is at least this.
+    RatioAtLeast(Subject, f64),
+    /// Ours divided by the other subject's is at most this.
+    RatioAtMost(Subject, f64),
+    /// Ours is at most this.
+    AtMost(f64),
+}
+
+struct Target {
+    load: &'static str,
+    metric: &'static str,
+    rule: Rule,
+}
+
+/// A target with what was measured.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// What is to be reached.
+    pub text: String,
+    /// What was.
+    pub measured: String,
+    /// Whether that is enough.
+    pub reached: bool,
+}
+
+use Rule::{AtMost, RatioAtLeast, RatioAtMost};
+use Subject::{Epoll, Reference, Threads};
+
+const fn target(load: &'static str, metric: &'static str, rule: Rule) -> Target {
+    Target { load, metric, rule }
+}
+
+const TARGETS: &[Target] = &[
+    target("c8", "messages", RatioAtLeast(Epoll, 0.85)),
+    target("c64", "messages", RatioAtLeast(Epoll, 0.85)),
+    target("c256", "messages", RatioAtLeast(Epoll, 0.85)),
+    target("c64", "CPU per message", RatioAtMost(Epoll, 1.4)),
+    target("c1", "CPU per message", RatioAtMost(Threads, 1.25)),
+    target("c1", "CPU per message", RatioAtMost(Reference, 1.0)),
+    target("c1", "message p50", RatioAtMost(Threads, 1.25)),
+    target("c1", "message p50", RatioAtMost(Reference, 1.0)),
+    target("syscalls", "per message, C=64", AtMost(80.0)),
+    target("instructions", "per message, library", AtMost(10_000.0)),
+    target("no-reply", "CPU per message", RatioAtMost(Epoll, 2.0)),
+    target("connect", "sessions", RatioAtLeast(Epoll, 0.8)),
+    target("bodies", "throughput", RatioAtLeast(Threads, 0.95)),
+    target("pause-64", "messages", RatioAtLeast(Epoll, 0.8)),
+    target("pause-64", "command p99", RatioAtMost(Epoll, 1.25)),
+    target("pause-64", "CPU per message", RatioAtMost(Epoll, 1.25)),
+    target("pause-1000", "messages", RatioAtLeast(Epoll, 0.8)),
+    target("pause-1000", "command p99", RatioAtMost(Epoll, 1.25)),
+    target("pause-1000", "CPU per message", RatioAtMost(Epoll, 1.25)),
+];
+
+/// Judges the targets whose loads were run.
+pub fn check(results: &Results) -> Vec<Checked> {
+    TARGETS.iter().filter_map(|target| check_one(results, target)).collect()
+}
+
+fn check_one(results: &Results, target: &Target) -> Option<Checked> {
+    let load = results.loads.iter().find(|load| load.name == target.load)?;
+    let metric = load.metric(target.metric)?;
+    let unit = load.metrics[metric].unit;
+    let (sign, wanted, other) = match target.rule {
+        RatioAtLeast(other, wanted) => ("≥", wanted, Some(other)),
+        RatioAtMost(other, wanted) => ("≤", wanted, Some(other)),
+        AtMost(wanted) => ("≤", wanted, None),
+    };
+    let (values, text, unit) = match other {
+        Some(other) => {
+            let text = format!("{sign} {wanted} × {}", other.name());
+            (load.ratios(other, metric), text, "×")
+        }
+        None => {
+            (load.values(Subject::Ours, metric), format!("{sign} {} {unit}", number(wanted)), unit)
+        }
+    };
+    let text = format!("{}: {} {text}", load.title, target.metric).trim_end().to_owned();
+    let Some(s) = spread(&values) else {
+        return Some(Checked { text, measured: "not measured".into(), reached: false });
+    };
+    let reached = if sign == "≥" { s.median >= wanted } else { s.median <= wanted };
+    let measured = format!("{} {unit} ({}–{})", number(s.median), number(s.min), number(s.max));
+    Some(Checked { text, measured, reached })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::loads;
+
+    #[test]
+    fn every_target_names_a_load_and_its_metric() {
+        let all = loads::all();
+        for target in TARGETS {
+            let load = all.iter().find(|load| load.name == target.load);
+            let load = load.unwrap_or_else(|| panic!("no load {}", target.load));
+            assert!(
+                load.metrics.iter().any(|metric| metric.name == target.metric),
+                "{} has no metric {:?}",
+                target.load,
+                target.metric
+            );
+            if let RatioAtLeast(other, _) | RatioAtMost(other, _) = target.rule {
+                assert!(load.subjects.contains(&other), "{} does not measure it", target.load);
+            }
+        }
+    }
+}
