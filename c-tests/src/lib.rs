@@ -18,6 +18,7 @@ pub mod milter;
 pub mod ours;
 pub mod paths;
 pub mod reference;
+pub mod scenario;
 pub mod syslog;
 pub mod trace;
 

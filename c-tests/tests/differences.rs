@@ -3,7 +3,7 @@
 use c_tests::differences::{assert_differs, assert_ours, entries};
 use c_tests::trace::session::{Session, parse};
 use c_tests::trace::{TraceMilter, matrix, play, process, suite};
-use c_tests::{Linkage, paths};
+use c_tests::{Linkage, paths, scenario};
 use std::collections::BTreeSet;
 
 /// Entries named where tests look for the difference, and fail if it is not there.
@@ -11,6 +11,9 @@ fn shown() -> BTreeSet<String> {
     let mut ids = BTreeSet::new();
     for session in suite::sessions().unwrap().into_values() {
         ids.extend(session.differs);
+    }
+    for scenario in scenario::scenarios().unwrap() {
+        ids.extend(scenario.differs);
     }
     for cell in matrix::cells().unwrap() {
         ids.extend(cell.ours.into_iter().flat_map(|(_, ids)| ids));

@@ -122,7 +122,7 @@ pub fn parse(text: &str) -> Result<Vec<Session>> {
 type Each = (Vec<String>, Vec<Vec<String>>);
 
 /// Carries out the `each` lines: every combination gives the block's other lines once.
-fn expand(block: &[&str]) -> Result<Vec<Vec<String>>> {
+pub(crate) fn expand(block: &[&str]) -> Result<Vec<Vec<String>>> {
     let mut plain = Vec::new();
     let mut variables: Vec<Each> = Vec::new();
     for line in block {

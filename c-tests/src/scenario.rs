@@ -1,0 +1,140 @@
+//! Scenarios around smfi_main: `programs/scenarios.txt`, played by `programs/calls.c`.
+
+use crate::compile::{Compile, Program};
+use crate::error::{Error, Result};
+use crate::linkage::Linkage;
+use crate::paths;
+use crate::syslog::Log;
+use crate::trace::session::expand;
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Mutex;
+
+/// One scenario.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Unique name.
+    pub name: String,
+    /// Arguments of the program, with `{dir}` and the like.
+    pub arguments: Vec<String>,
+    /// Entries of `docs/differences.md` that explain another outcome of ours.
+    pub differs: Vec<String>,
+    /// What the reference does is left to chance, or crashes in one of several ways.
+    pub only_ours: bool,
+}
+
+/// Reads the scenarios.
+pub fn scenarios() -> Result<Vec<Scenario>> {
+    let path = paths::in_package("programs/scenarios.txt");
+    let text = std::fs::read_to_string(&path).map_err(|e| Error::new(path.display(), e))?;
+    let mut blocks: Vec<Vec<&str>> = Vec::new();
+    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        if line.starts_with("scenario ") {
+            blocks.push(Vec::new());
+        }
+        let block = blocks.last_mut();
+        block.ok_or_else(|| Error(format!("before the first scenario: {line}")))?.push(line);
+    }
+    let mut out = Vec::new();
+    for block in blocks {
+        for lines in expand(&block)? {
+            out.push(one(&lines)?);
+        }
+    }
+    Ok(out)
+}
+
+fn one(lines: &[String]) -> Result<Scenario> {
+    let mut scenario =
+        Scenario { name: String::new(), arguments: vec![], differs: vec![], only_ours: false };
+    for line in lines {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let words = rest.split(' ').map(str::to_owned);
+        match word {
+            "scenario" => scenario.name = rest.to_owned(),
+            ">" => scenario.arguments.extend(words),
+            "differs" => scenario.differs.extend(words),
+            "only" => {
+                scenario.only_ours = true;
+                scenario.differs.extend(words.skip(1));
+            }
+            _ => return Err(Error(format!("cannot read: {line}"))),
+        }
+    }
+    Ok(scenario)
+}
+
+/// What a scenario printed and logged, and how it ended.
+pub fn run(program: &Program, linkage: Linkage, scenario: &Scenario) -> Result<String> {
+    let fail = |e: std::io::Error| Error::new(&scenario.name, e);
+    let dir = tempfile::tempdir().map_err(fail)?;
+    // Some scenarios give up root and still have to write here.
+    std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o777)).map_err(fail)?;
+    let log_file = tempfile::NamedTempFile::new().map_err(fail)?;
+    std::fs::set_permissions(log_file.path(), PermissionsExt::from_mode(0o666)).map_err(fail)?;
+    let mut command = linkage.command(program)?;
+    let log = Log::attach(&mut command, log_file.path());
+    let places = places(dir.path());
+    for argument in &scenario.arguments {
+        let replace = |text: String, (name, value): &(String, String)| text.replace(name, value);
+        command.arg(places.iter().fold(argument.clone(), replace));
+    }
+    let done = command.stdin(Stdio::null()).output().map_err(fail)?;
+    let mut out = String::from_utf8_lossy(&done.stdout).into_owned();
+    for line in String::from_utf8_lossy(&done.stderr).lines() {
+        out.push_str(&format!("stderr: {line}\n"));
+    }
+    // The reference's workers say so when they meet a stop at a bad moment.
+    let noise = ["TASKMGR_", "mi_start_session() failed"];
+    for line in log.lines()?.iter().filter(|line| !noise.iter().any(|n| line.contains(n))) {
+        out.push_str(&format!("log: {line}\n"));
+    }
+    out.push_str(&match done.status.signal() {
+        Some(signal) => format!("killed by signal {signal}\n"),
+        None => format!("exit {}\n", done.status.code().unwrap_or(-1)),
+    });
+    // Assertions name the program, which is called differently for each linkage.
+    let exe = Path::new(command.get_program()).file_name().unwrap_or_default();
+    let out = out.replace(&*exe.to_string_lossy(), "calls");
+    let restore = |text: String, (name, value): &(String, String)| text.replace(value, name);
+    Ok(places.iter().fold(out, restore))
+}
+
+/// `{pad106}` and the like, longest first, then `{dir}`.
+fn places(dir: &Path) -> Vec<(String, String)> {
+    let dir = dir.display().to_string();
+    let pad = |length: usize| {
+        let name = "p".repeat(length.saturating_sub(dir.len() + 1));
+        (format!("{{pad{length}}}"), format!("{dir}/{name}"))
+    };
+    vec![pad(107), pad(106), ("{dir}".into(), dir.clone())]
+}
+
+/// Runs all scenarios; most of the time they wait, so many go at once.
+pub fn run_all(linkage: Linkage) -> Result<BTreeMap<String, String>> {
+    const AT_ONCE: usize = 16;
+    let program = Compile::c("programs/calls.c").flag("-D_GNU_SOURCE").build()?;
+    let mut all = scenarios()?;
+    all.retain(|scenario| linkage.is_ours() || !scenario.only_ours);
+    let queue = Mutex::new(all);
+    let results = Mutex::new(BTreeMap::new());
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let next = queue.lock().ok().and_then(|mut queue| queue.pop());
+                    let Some(scenario) = next else { break };
+                    let outcome =
+                        run(&program, linkage, &scenario).unwrap_or_else(|e| e.to_string());
+                    if let Ok(mut results) = results.lock() {
+                        results.insert(scenario.name, outcome);
+                    }
+                }
+            });
+        }
+    });
+    results.into_inner().map_err(|e| Error::new("a worker", e))
+}

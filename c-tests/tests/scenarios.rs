@@ -1,0 +1,108 @@
+//! Every scenario around smfi_main with every way of linking: `programs/scenarios.txt`.
+//!
+//! `UPDATE_SESSIONS=1 cargo test -p c-tests --test scenarios` records what our library does where
+//! an entry of docs/differences.md is named; read the change before committing it.
+
+use c_tests::differences::entries;
+use c_tests::scenario::{Scenario, run_all, scenarios};
+use c_tests::{Linkage, paths};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::OnceLock;
+
+const RECORDED: &str = "programs/scenarios-ours.txt";
+
+fn reference() -> &'static BTreeMap<String, String> {
+    static REFERENCE: OnceLock<BTreeMap<String, String>> = OnceLock::new();
+    REFERENCE.get_or_init(|| run_all(Linkage::ReferenceDynamic).unwrap())
+}
+
+fn recorded() -> BTreeMap<String, String> {
+    let text = std::fs::read_to_string(paths::in_package(RECORDED)).unwrap_or_default();
+    let sections = text.split("\n== ").skip(1).filter_map(|part| part.split_once('\n'));
+    sections.map(|(name, body)| (name.to_owned(), body.trim_end().to_owned())).collect()
+}
+
+fn record(all: &[Scenario], ours: &BTreeMap<String, String>) {
+    let mut text =
+        String::from("# What our library does where programs/scenarios.txt names an entry.\n");
+    for scenario in all.iter().filter(|scenario| !scenario.differs.is_empty()) {
+        write!(text, "\n== {}\n{}", scenario.name, ours[&scenario.name]).unwrap();
+    }
+    std::fs::write(paths::in_package(RECORDED), text).unwrap();
+}
+
+/// Equal but for log lines, to which ours may add what was expected and what to do.
+///
+/// The reference shows a connection specification cut at its first special character.
+fn same(theirs: &str, ours: &str) -> bool {
+    theirs.lines().count() == ours.lines().count()
+        && theirs.lines().zip(ours.lines()).all(|(theirs, ours)| {
+            theirs == ours || theirs.starts_with("log: ") && ours.starts_with(theirs)
+        })
+}
+
+fn compare(linkage: Linkage) {
+    let all = scenarios().unwrap();
+    let ours = run_all(linkage).unwrap();
+    if linkage == Linkage::OursDynamic && std::env::var_os("UPDATE_SESSIONS").is_some() {
+        record(&all, &ours);
+    }
+    let recorded = recorded();
+    let mut problems = String::new();
+    for scenario in &all {
+        let name = &scenario.name;
+        let seen = &ours[name];
+        if let Some(theirs) = reference().get(name) {
+            if scenario.differs.is_empty() && !same(theirs, seen) {
+                write!(problems, "\n{name}\nreference:\n{theirs}ours:\n{seen}").unwrap();
+            }
+            if !scenario.differs.is_empty() && same(theirs, seen) {
+                write!(problems, "\n{name} names an entry but does not differ\n{seen}").unwrap();
+            }
+        }
+        let wanted = recorded.get(name).map_or("nothing", String::as_str);
+        if !scenario.differs.is_empty() && wanted != seen.trim_end() {
+            write!(problems, "\n{name}\nrecorded:\n{wanted}\nours:\n{seen}").unwrap();
+        }
+    }
+    assert!(problems.is_empty(), "{linkage:?}\n{problems}");
+}
+
+#[test]
+fn reference_static_equals_reference_dynamic() {
+    let other = run_all(Linkage::ReferenceStatic).unwrap();
+    for (name, outcome) in reference() {
+        assert_eq!(outcome, &other[name], "{name}");
+    }
+}
+
+#[test]
+fn ours_dynamic() {
+    compare(Linkage::OursDynamic);
+}
+
+#[test]
+fn ours_static() {
+    compare(Linkage::OursStatic);
+}
+
+#[test]
+fn ours_preloaded() {
+    compare(Linkage::OursPreload);
+}
+
+#[test]
+fn named_differences_are_documented_and_recorded_ones_are_named() {
+    let entries = entries().unwrap();
+    let all = scenarios().unwrap();
+    for scenario in &all {
+        for id in &scenario.differs {
+            assert!(entries.contains(id), "{}: docs/differences.md has no {id}", scenario.name);
+        }
+    }
+    for name in recorded().keys() {
+        let known = all.iter().any(|s| s.name == *name && !s.differs.is_empty());
+        assert!(known, "{name} is recorded in vain");
+    }
+}
