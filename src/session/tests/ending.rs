@@ -178,12 +178,13 @@ fn macros_and_refused_commands_open_no_connection() {
 
 #[test]
 fn a_new_client_gets_neither_the_old_reply_nor_the_old_macros() {
-    let mut play = opened(&["DMi|Q1|", "M<a>|"]);
+    let mut play = opened(&["DCj|mx|", "DMi|Q1|", "M<a>|"]);
     play.act(|context, command| match command {
         Command::Quit => assert!(context.macro_value(b"i", |_| ()).is_some(), "close sees macros"),
         Command::Rcpt => context.set_reply(b"554", None, Some(b"old")).unwrap(),
         Command::Connect => {
             assert!(context.macro_value(b"i", |_| ()).is_none());
+            assert!(context.macro_value(b"j", |_| ()).is_none());
             assert!(!context.private().is_null(), "the filter's own pointer stays");
         }
         _ => {}

@@ -83,6 +83,9 @@ fn promises_of_silence_that_the_mta_does_not_know_are_kept_for_it() {
         ("Ln|v|", "header n|v|"),
     ]);
     assert_eq!(play.reports(), [""; 0]);
+    play.returns(Command::Eoh, status::ACCEPT);
+    // The MTA knows nothing of the promise for body chunks, so it has to be told.
+    play.check(&[("N", "eoh > c"), ("Ln|v|", ""), ("Bx", "> a"), ("E", "> a")]);
 }
 
 #[test]

@@ -249,3 +249,23 @@ fn an_accepted_message_stays_accepted_whatever_follows_in_it() {
     ]);
     assert_eq!(play.finish(), "abort, close");
 }
+
+/// What was accepted is over with its end, with the next message and with the client.
+#[test]
+fn an_accepted_message_lends_its_verdict_to_no_other() {
+    let accepted = || {
+        let mut play = Play::agreed(&[], 0);
+        play.run(&["Ch|U", "M<a>|"]);
+        play.returns(Command::Rcpt, status::ACCEPT);
+        play.run(&["R<b>|"]);
+        play
+    };
+    accepted().check(&[("E", "> a"), ("E", "bye")]);
+    accepted().check(&[("A", ""), ("T", "bye")]);
+    let mut play = accepted();
+    play.returns(Command::Mail, status::REJECT);
+    play.check(&[("M<c>|", "envfrom <c>| > r"), ("R<d>|", "bye")]);
+    let mut play = Play::agreed(&[], 0);
+    play.returns(Command::Connect, status::ACCEPT);
+    play.check(&[("Ch|U", "connect h| Unknown > a"), ("R<b>|", "bye")]);
+}
