@@ -206,7 +206,7 @@ impl Connection {
     ) -> (Flow, usize) {
         let mut at = 0;
         loop {
-            if shared.phase() >= Phase::Abort {
+            if shared.is_aborting() {
                 return (Flow::Close, at);
             }
             let start = at;

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use super::accept::{EXHAUSTION_PAUSE, accept};
 use super::connection::{Connection, Job, Scratch, TurnEnd};
-use super::deadlines::Deadlines;
+use super::deadlines::{Alarm, Deadlines};
 use super::log::Log;
 use super::options::Options;
 use super::output::SocketOutput;
@@ -234,17 +234,17 @@ pub(super) fn drive<F: Filter + 'static>(
     this.owned.store(true, Ordering::Relaxed);
     let mut events = Events::default();
     scratch.now = Instant::now();
-    let mut next = Some(scratch.now);
+    let mut alarm = Alarm::new(scratch.now);
     let mut phase = Phase::Serve;
     loop {
         let changed = std::mem::replace(&mut phase, shared.phase()) != phase;
-        if changed || next.is_some_and(|at| at <= scratch.now) {
+        if changed || alarm.is_due(scratch.now) {
             match keep_up(shared, index, scratch) {
-                Some(at) if phase < Phase::Over => next = at,
+                Some(at) if phase < Phase::Over => alarm.set(at),
                 _ => return,
             }
         }
-        let timeout = next.map(|at| at.saturating_duration_since(scratch.now));
+        let timeout = alarm.timeout(scratch.now);
         // An error leaves no events; what was missed comes again.
         let _again = this.poller.wait(&mut events, timeout);
         scratch.now = Instant::now();
@@ -252,12 +252,12 @@ pub(super) fn drive<F: Filter + 'static>(
             let owned = match key {
                 WAKER_KEY => {
                     this.waker.clear();
-                    next = Some(scratch.now);
+                    alarm.set(Some(scratch.now));
                     true
                 }
                 LISTENER_KEY => {
                     accept(shared, index, scratch.now);
-                    next = Some(scratch.now);
+                    alarm.set(Some(scratch.now));
                     true
                 }
                 _ => {

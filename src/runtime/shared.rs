@@ -95,6 +95,11 @@ impl<F: Filter> Shared<F> {
         }
     }
 
+    /// Whether no callback but those that end a session may begin.
+    pub(super) fn is_aborting(&self) -> bool {
+        self.phase.load(Ordering::Acquire) >= Phase::Abort as u8
+    }
+
     /// Moves on, and lets every loop know.
     pub(super) fn enter_phase(&self, phase: Phase) {
         self.phase.store(phase as u8, Ordering::Release);

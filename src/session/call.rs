@@ -1,7 +1,5 @@
 //! From a command's payload to the arguments of its callback.
 
-use std::sync::Arc;
-
 use super::engine::Session;
 use super::{Filter, Report};
 use crate::proto::address;
@@ -33,7 +31,7 @@ impl Session {
             self.state = next;
             return NoCallback;
         }
-        let context = Arc::clone(&self.context);
+        let context = &*self.context;
         let size = bytes.len().saturating_sub(1);
         let payload = bytes.get(..size).unwrap_or_default();
         match command {
@@ -47,7 +45,7 @@ impl Session {
                 };
                 self.state = next;
                 let host = bytes.get_mut(..=nul).unwrap_or_default();
-                Reply(filter.connect(&context, host, &address))
+                Reply(filter.connect(context, host, &address))
             }
             Command::Helo => {
                 if payload.last() != Some(&0) {
@@ -55,7 +53,7 @@ impl Session {
                 }
                 self.state = next;
                 let name = bytes.get_mut(..size).unwrap_or_default();
-                Reply(filter.helo(&context, name))
+                Reply(filter.helo(context, name))
             }
             Command::Mail | Command::Rcpt => {
                 let Some(end) = command::strings(payload) else {
@@ -63,7 +61,7 @@ impl Session {
                 };
                 self.state = next;
                 let strings = bytes.get_mut(..end).unwrap_or_default();
-                Reply(filter.envelope(&context, command, strings))
+                Reply(filter.envelope(context, command, strings))
             }
             Command::Header => {
                 let Some(value) = command::header_value(payload) else {
@@ -71,20 +69,20 @@ impl Session {
                 };
                 self.state = next;
                 let strings = bytes.get_mut(..size).unwrap_or_default();
-                Reply(filter.header(&context, strings, value))
+                Reply(filter.header(context, strings, value))
             }
             Command::Body => {
                 self.state = next;
                 let chunk = bytes.get_mut(..size).unwrap_or_default();
-                Reply(filter.body(&context, chunk))
+                Reply(filter.body(context, chunk))
             }
             Command::Unknown => {
                 self.state = next;
-                Reply(filter.unknown(&context, bytes))
+                Reply(filter.unknown(context, bytes))
             }
             _ => {
                 self.state = next;
-                Reply(filter.event(&context, command))
+                Reply(filter.event(context, command))
             }
         }
     }

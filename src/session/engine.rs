@@ -34,6 +34,8 @@ pub struct Session {
     pub(super) skip_body: bool,
     /// `xxfi_close` was called, and nothing has come since.
     closed: bool,
+    /// Some debug output was asked for.
+    verbose: bool,
     /// What the filter does wrong and was reported, as bits of [`Complaint`].
     pub(super) complaints: u8,
 }
@@ -49,6 +51,7 @@ impl Session {
         max_data_size: Arc<AtomicUsize>,
     ) -> Session {
         Session {
+            verbose: output.debugs(0),
             context: Arc::new(Context::new(output, max_data_size)),
             state: State::Init,
             agreement: Agreement::without_negotiation(filter),
@@ -185,20 +188,20 @@ impl Session {
     /// The end of a message, perhaps with a last body chunk: one reply in any case.
     fn end_of_message<F: Filter>(&mut self, filter: &F, bytes: &mut [u8]) -> Flow {
         self.context.lock().changeable = true;
-        let context = Arc::clone(&self.context);
+        let context = &*self.context;
         let mut verdict = None;
         let serves = filter.serves(Command::Eom);
         let skip_body = std::mem::take(&mut self.skip_body);
         if bytes.len() > 1 && filter.serves(Command::Body) && !skip_body {
             let chunk = bytes.split_last_mut().map(|(_, chunk)| chunk).unwrap_or_default();
-            match filter.body(&context, chunk) {
+            match filter.body(context, chunk) {
                 status::CONTINUE | status::SKIP | status::NOREPLY => {}
                 result => verdict = Some(result),
             }
         }
         let (result, callback) = match verdict {
             Some(result) => (result, Command::Body),
-            None if serves => (filter.event(&context, Command::Eom), Command::Eom),
+            None if serves => (filter.event(context, Command::Eom), Command::Eom),
             None => (status::CONTINUE, Command::Eom),
         };
         let flow = self.respond(Command::Eom, result, callback);
@@ -273,7 +276,7 @@ impl Session {
 
     /// Writes debug output; the line is put together only if it was asked for.
     fn debug(&self, level: i32, write: impl FnOnce(&dyn Fn(std::fmt::Arguments<'_>))) {
-        if self.context.output.debugs(level) {
+        if self.verbose && self.context.output.debugs(level) {
             write(&|line| self.context.output.debug(line));
         }
     }

@@ -116,7 +116,10 @@ impl Session {
     }
 
     pub(super) fn send(&mut self, letter: u8) -> Flow {
-        self.send_packet(letter, Payload::None)
+        match self.context.output.send(letter, Payload::None, true) {
+            Ok(()) => Flow::Continue,
+            Err(_) => Flow::Close,
+        }
     }
 
     /// Sends a reply; without it the session can't go on.
