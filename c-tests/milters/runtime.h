@@ -1,0 +1,217 @@
+/* Shared by the parts of runtime.c: events for the test, sessions, and what a callback can be told to do. */
+#ifndef RUNTIME_H
+#define RUNTIME_H
+
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libmilter/mfapi.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Callbacks that can be told to do something; the names are those of struct smfiDesc. */
+enum { HELO, ENVFROM, ENVRCPT, DATA, HEADER, EOH, BODY, EOM, ABORT, CLOSE, UNKNOWN, CALLBACKS };
+static const char *const names[CALLBACKS] = {
+	"helo", "envfrom", "envrcpt", "data", "header", "eoh", "body", "eom", "abort", "close", "unknown",
+};
+
+/* The private data of a session. Deliberately without locks or atomics: the library has to see to it
+ * that one callback at a time runs, and that each sees what the one before it wrote. */
+struct session {
+	char id[64];
+	int busy;
+	long calls;
+	char tasks[CALLBACKS][160];
+};
+
+/* Where events go: a copy of stdout with a high number, so that 0 to 2 can be closed. */
+static int events = -1;
+static int trace = 0;
+
+/* Writes one event, a line, with one write. */
+static void emit(const char *format, ...)
+{
+	char line[2048];
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(line, sizeof line - 1, format, args);
+	va_end(args);
+	if (n > (int)sizeof line - 2)
+		n = (int)sizeof line - 2;
+	line[n++] = '\n';
+	if (write(events, line, (size_t)n) != n)
+		_exit(98);
+}
+
+/* Waits until nobody has the named pipe open for writing any more, or it is gone. */
+static void wait_for_pipe(const char *path)
+{
+	char byte;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	fcntl(fd, F_SETFL, 0);
+	while (read(fd, &byte, 1) > 0)
+		;
+	close(fd);
+}
+
+/* Returns when as many threads are in here at the same time. */
+static void barrier(int wanted)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+	static int inside = 0;
+
+	pthread_mutex_lock(&lock);
+	inside++;
+	pthread_cond_broadcast(&changed);
+	while (inside < wanted)
+		pthread_cond_wait(&changed, &lock);
+	pthread_mutex_unlock(&lock);
+}
+
+/* Runs a shell command as filters do, and emits its output. */
+static void run_command(const char *id, const char *command)
+{
+	char line[512];
+	int out[2];
+	pid_t child;
+	FILE *output;
+
+	if (pipe2(out, O_CLOEXEC) != 0)
+		return emit("ERROR pipe: %s", strerror(errno));
+	child = fork();
+	if (child == 0) {
+		dup2(out[1], 1);
+		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+		_exit(127);
+	}
+	close(out[1]);
+	output = fdopen(out[0], "r");
+	while (fgets(line, sizeof line, output) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		emit("%s exec %s", id, line);
+	}
+	fclose(output);
+	waitpid(child, NULL, 0);
+}
+
+struct job {
+	SMFICTX *ctx;
+	int number;
+	pthread_t thread;
+};
+
+/* Sends changes and progress as fast as it can. */
+static void *send_changes(void *data)
+{
+	struct job *job = data;
+	unsigned char part[70000];
+	char value[32];
+	int i;
+
+	memset(part, 'a' + job->number, sizeof part);
+	for (i = 0; i < 100; i++) {
+		snprintf(value, sizeof value, "%d", i);
+		if (smfi_addheader(job->ctx, (char[]){'X', '-', (char)('a' + job->number), 0}, value) != MI_SUCCESS ||
+		    smfi_progress(job->ctx) != MI_SUCCESS ||
+		    (i % 20 == 0 && smfi_replacebody(job->ctx, part, sizeof part) != MI_SUCCESS))
+			emit("ERROR change %d of thread %d failed", i, job->number);
+	}
+	return NULL;
+}
+
+static void *send_progress(void *data)
+{
+	struct job *job = data;
+	int i;
+
+	for (i = 0; i < job->number; i++)
+		if (smfi_progress(job->ctx) != MI_SUCCESS)
+			emit("ERROR progress %d failed", i);
+	return NULL;
+}
+
+static void *stop(void *unused)
+{
+	if (smfi_stop() != MI_SUCCESS)
+		emit("ERROR smfi_stop failed");
+	return unused;
+}
+
+/* Runs jobs on threads of their own while the callback waits. */
+static void on_threads(SMFICTX *ctx, int threads, int number, void *(*body)(void *))
+{
+	struct job jobs[16];
+	int i;
+
+	for (i = 0; i < threads; i++) {
+		jobs[i].ctx = ctx;
+		jobs[i].number = number < 0 ? i : number;
+		if (pthread_create(&jobs[i].thread, NULL, body, &jobs[i]) != 0)
+			emit("ERROR pthread_create failed");
+	}
+	for (i = 0; i < threads; i++)
+		pthread_join(jobs[i].thread, NULL);
+}
+
+/* Uses most of the stack that C programs can count on. */
+static int use_stack(void)
+{
+	volatile char big[7 << 20];
+	size_t i;
+
+	for (i = 0; i < sizeof big; i += 4096)
+		big[i] = 1;
+	return big[0];
+}
+
+/* Does what a session was told to do in a callback; the result is the callback's. */
+static sfsistat perform(SMFICTX *ctx, const char *id, const char *task)
+{
+	const char *rest = strchr(task, ' ');
+
+	rest = rest == NULL ? "" : rest + 1;
+	if (strncmp(task, "block ", 6) == 0) {
+		emit("%s blocked", id);
+		wait_for_pipe(rest);
+		emit("%s released", id);
+	} else if (strncmp(task, "barrier ", 8) == 0)
+		barrier(atoi(rest));
+	else if (strncmp(task, "exec ", 5) == 0)
+		run_command(id, rest);
+	else if (strcmp(task, "changes") == 0)
+		on_threads(ctx, 4, -1, send_changes);
+	else if (strncmp(task, "progress ", 9) == 0)
+		on_threads(ctx, 1, atoi(rest), send_progress);
+	else if (strcmp(task, "body") == 0) {
+		static unsigned char body[8 << 20];
+
+		emit("%s replacebody %d", id, smfi_replacebody(ctx, body, sizeof body));
+	} else if (strcmp(task, "stack") == 0)
+		emit("%s stack %d", id, use_stack());
+	else if (strcmp(task, "stop") == 0)
+		stop(NULL);
+	else if (strcmp(task, "stop-thread") == 0)
+		on_threads(ctx, 1, 0, stop);
+	else if (strncmp(task, "return ", 7) == 0)
+		return atoi(rest);
+	else
+		emit("ERROR no task \"%s\"", task);
+	return SMFIS_CONTINUE;
+}
+
+#endif

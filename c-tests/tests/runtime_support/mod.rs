@@ -1,0 +1,331 @@
+//! `milters/runtime.c` under test: started with options, watched by its events, driven by clients.
+
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use c_tests::milter::POLL;
+use c_tests::{Compile, Linkage, Milter, Program};
+use milter_mta::wire::command::Origin;
+use milter_mta::{Client, ClientError, ConnSpec, OwnedPacket};
+use rustix::process::{Pid, Signal, kill_process};
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{ChildStdin, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+/// How long anything may take before the test fails; far more than it does take.
+pub(crate) const BOUND: Duration = Duration::from_secs(60);
+
+/// Events of a filter, as they come.
+#[derive(Default)]
+struct Events {
+    lines: Mutex<(Vec<String>, bool)>,
+    news: Condvar,
+}
+
+/// A running `runtime.c`.
+pub(crate) struct Filter {
+    pub(crate) milter: Milter,
+    pub(crate) spec: ConnSpec,
+    events: Arc<Events>,
+    stdin: Option<ChildStdin>,
+    pipes: std::cell::Cell<usize>,
+}
+
+fn program() -> Program {
+    Compile::c("milters/runtime.c").build().unwrap()
+}
+
+impl Filter {
+    /// Starts it on a unix socket with our library, and waits until the socket is there.
+    pub(crate) fn start(options: &[&str]) -> Filter {
+        Filter::start_with(Linkage::OursDynamic, options)
+    }
+
+    pub(crate) fn start_with(linkage: Linkage, options: &[&str]) -> Filter {
+        let filter = Filter::launch(linkage, "unix:{dir}/socket", options);
+        filter.wait_for("ready ");
+        filter
+    }
+
+    /// Starts it without waiting; `{dir}` in the specification is its directory.
+    pub(crate) fn launch(linkage: Linkage, spec: &str, options: &[&str]) -> Filter {
+        let mut command = linkage.command(&program()).unwrap();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).env("RUST_BACKTRACE", "1");
+        let mut place = String::new();
+        let mut milter = Milter::start(command, |command, dir| {
+            place = spec.replace("{dir}", &dir.display().to_string());
+            command.arg(&place).args(options);
+        })
+        .unwrap();
+        let stdin = milter.child().stdin.take();
+        let stdout = milter.child().stdout.take().unwrap();
+        let events = Arc::new(Events::default());
+        let sink = Arc::clone(&events);
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                sink.lines.lock().unwrap().0.push(line);
+                sink.news.notify_all();
+            }
+            sink.lines.lock().unwrap().1 = true;
+            sink.news.notify_all();
+        });
+        Filter { milter, spec: place.parse().unwrap(), events, stdin, pipes: 0.into() }
+    }
+
+    /// All events so far; none may be an error.
+    pub(crate) fn events(&self) -> Vec<String> {
+        let lines = self.events.lines.lock().unwrap().0.clone();
+        if let Some(error) = lines.iter().find(|line| line.starts_with("ERROR")) {
+            panic!("{error}; log: {:#?}", self.log());
+        }
+        lines
+    }
+
+    /// Waits until the events satisfy a condition.
+    pub(crate) fn wait_until(&self, what: &str, done: impl Fn(&[String]) -> bool) -> Vec<String> {
+        let deadline = Instant::now() + BOUND;
+        let mut lines = self.events.lines.lock().unwrap();
+        while !done(&lines.0) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || lines.1 {
+                let tail: Vec<_> = lines.0.iter().rev().take(40).rev().cloned().collect();
+                let ended = lines.1;
+                drop(lines);
+                panic!("no {what} (ended: {ended}); events: {tail:#?}\nlog: {:#?}", self.log());
+            }
+            lines = self.events.news.wait_timeout(lines, left).unwrap().0;
+        }
+        drop(lines);
+        self.events()
+    }
+
+    /// Waits for an event that begins so, and gives it.
+    pub(crate) fn wait_for(&self, start: &str) -> String {
+        self.wait_for_nth(start, 1)
+    }
+
+    /// Waits for the nth event that begins so, and gives it.
+    pub(crate) fn wait_for_nth(&self, start: &str, n: usize) -> String {
+        let begins = |line: &&String| line.starts_with(start);
+        let lines = self.wait_until(&format!("event {n} \"{start}…\""), |lines| {
+            lines.iter().filter(begins).count() >= n
+        });
+        lines.iter().filter(begins).nth(n - 1).unwrap().clone()
+    }
+
+    /// How many events are exactly this.
+    pub(crate) fn count(&self, event: &str) -> usize {
+        self.events().iter().filter(|line| *line == event).count()
+    }
+
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.milter.log().lines().unwrap()
+    }
+
+    /// A connection on which nothing was said yet.
+    pub(crate) fn connect(&self) -> Client {
+        Client::connect(&self.spec, BOUND).unwrap()
+    }
+
+    /// A session that has negotiated and told its name.
+    pub(crate) fn session(&self, name: &str) -> Session {
+        let mut session = Session { client: self.connect() };
+        session.introduce(name);
+        session
+    }
+
+    /// A named pipe for the task "block".
+    pub(crate) fn pipe(&self) -> Pipe {
+        let n = self.pipes.get();
+        self.pipes.set(n + 1);
+        let path = self.milter.dir().join(format!("pipe{n}"));
+        let name = CString::new(path.to_str().unwrap()).unwrap();
+        let mode = rustix::fs::Mode::RWXU;
+        rustix::fs::mknodat(rustix::fs::CWD, name, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let writer = File::options().read(true).write(true).open(&path).unwrap();
+        Pipe { path, writer }
+    }
+
+    /// Signals the process, or its child if it has forked.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let events = self.events();
+        let child = events.iter().find_map(|line| line.strip_prefix("child "));
+        match child {
+            Some(pid) => {
+                let pid = Pid::from_raw(pid.parse().unwrap()).unwrap();
+                kill_process(pid, signal).unwrap();
+            }
+            None => self.milter.signal(signal).unwrap(),
+        }
+    }
+
+    /// Waits for smfi_main to return: its result, and how the process looks afterwards.
+    pub(crate) fn returned(&self, n: usize) -> (String, Description) {
+        let result = self.wait_for_nth("main returned ", n);
+        let after = self.wait_for_nth("after ", n);
+        (result.replace("main returned ", ""), Description::parse(&after))
+    }
+
+    /// How the process looked before smfi_main.
+    pub(crate) fn ready(&self) -> Description {
+        Description::parse(&self.wait_for("ready "))
+    }
+
+    /// Lets the program end after smfi_main, which must have been asked to stop.
+    pub(crate) fn end(mut self) -> (Vec<String>, Vec<String>) {
+        drop(self.stdin.take());
+        let status = self.milter.wait().unwrap();
+        assert!(status.success(), "{status}; {:#?}", self.log());
+        let events = self.wait_until_ended();
+        (events, self.log())
+    }
+
+    fn wait_until_ended(&self) -> Vec<String> {
+        let mut lines = self.events.lines.lock().unwrap();
+        while !lines.1 {
+            lines = self.events.news.wait(lines).unwrap();
+        }
+        drop(lines);
+        self.events()
+    }
+
+    /// Stops it by TERM and checks that all went well.
+    pub(crate) fn stop(self) -> (Vec<String>, Vec<String>) {
+        self.signal(Signal::TERM);
+        let (result, _) = self.returned(1);
+        assert_eq!(result, "0");
+        self.end()
+    }
+
+    /// Threads of the process now.
+    pub(crate) fn threads(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/task", self.milter.pid())).unwrap().count()
+    }
+}
+
+/// What `describe` in runtime.c tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Description {
+    pub(crate) threads: usize,
+    /// Descriptors; a '!' behind one says that it is inherited by programs the filter starts.
+    pub(crate) fds: Vec<String>,
+    pub(crate) stop_signals_blocked: bool,
+}
+
+impl Description {
+    fn parse(line: &str) -> Description {
+        let value = |name: &str| {
+            let start = line.find(name).unwrap() + name.len();
+            line[start..].split(' ').next().unwrap()
+        };
+        let mut fds: Vec<String> = value("fds=").split(',').map(str::to_owned).collect();
+        fds.retain(|fd| !fd.is_empty());
+        fds.sort();
+        Description {
+            threads: value("threads=").parse().unwrap(),
+            fds,
+            stop_signals_blocked: value("blocked=") != "0",
+        }
+    }
+}
+
+/// See [`Filter::pipe`].
+pub(crate) struct Pipe {
+    path: PathBuf,
+    writer: File,
+}
+
+impl Pipe {
+    /// The task that blocks until [`Pipe::release`].
+    pub(crate) fn block(&self) -> String {
+        format!("block {}", self.path.display())
+    }
+
+    /// Ends the block, for callbacks that are in it and for those yet to come.
+    pub(crate) fn release(self) {
+        std::fs::remove_file(&self.path).unwrap();
+        drop(self.writer);
+    }
+}
+
+/// An MTA's connection.
+pub(crate) struct Session {
+    pub(crate) client: Client,
+}
+
+impl Session {
+    /// Negotiates, and names the session by its client's host.
+    pub(crate) fn introduce(&mut self, name: &str) {
+        self.client.queue_optneg(6, 0x1ff, 0x1f_ffff);
+        self.client.queue_connect(name, &Origin::Unknown);
+        self.client.flush().unwrap();
+        assert_eq!(self.reply(), 'O');
+        assert_eq!(self.reply(), 'c');
+    }
+
+    /// Sends a command, strings ended by NUL, without waiting.
+    pub(crate) fn send(&mut self, letter: u8, strings: &[&str]) {
+        self.client.queue_strings(letter, strings);
+        self.client.flush().unwrap();
+    }
+
+    /// Sends a command and gives the reply's letter.
+    pub(crate) fn ask(&mut self, letter: u8, strings: &[&str]) -> char {
+        self.send(letter, strings);
+        self.reply()
+    }
+
+    /// Tells the filter what to do in a callback of this session.
+    pub(crate) fn task(&mut self, callback: &str, task: &str) {
+        assert_eq!(self.ask(b'H', &[&format!("{callback} {task}")]), 'c');
+    }
+
+    /// Begins a message with one recipient.
+    pub(crate) fn mail(&mut self) {
+        assert_eq!(self.ask(b'M', &["<a@example.org>"]), 'c');
+        assert_eq!(self.ask(b'R', &["<b@example.net>"]), 'c');
+    }
+
+    /// Plays the rest of a message, begun by [`Session::mail`].
+    pub(crate) fn rest(&mut self) {
+        for (letter, strings) in
+            [(b'T', &[][..]), (b'L', &["Subject", "x"]), (b'N', &[]), (b'B', &["x"]), (b'E', &[])]
+        {
+            assert_eq!(self.ask(letter, strings), 'c', "{}", letter as char);
+        }
+    }
+
+    pub(crate) fn packet(&mut self) -> OwnedPacket {
+        self.client.read_owned(BOUND).unwrap()
+    }
+
+    pub(crate) fn reply(&mut self) -> char {
+        self.packet().letter as char
+    }
+
+    /// Waits until the filter has closed the connection; nothing may come before.
+    pub(crate) fn closed(&mut self) {
+        match self.client.read_owned(BOUND) {
+            Err(error) if error.is_closed() => {}
+            Err(ClientError::Closed { .. }) => {}
+            other => panic!("expected the end of the connection, got {other:?}"),
+        }
+    }
+
+    pub(crate) fn quit(mut self) {
+        self.send(b'Q', &[]);
+        self.closed();
+    }
+}
+
+/// Polls until a condition holds.
+pub(crate) fn eventually(what: &str, done: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < BOUND, "{what}: not within {} s", BOUND.as_secs());
+        std::thread::sleep(POLL);
+    }
+}
