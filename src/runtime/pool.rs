@@ -64,6 +64,12 @@ impl Crew {
         self.next += 1;
         self.next
     }
+
+    /// Counts a thread out that has nothing left to do but end.
+    fn retire(&mut self, number: u64) {
+        self.live -= 1;
+        self.leaving.push(number);
+    }
 }
 
 impl Pool {
@@ -83,7 +89,7 @@ impl Pool {
         crew.queued > crew.idle
     }
 
-    /// Lets idle threads end.
+    /// Lets the threads end that wait for work.
     pub(super) fn dismiss(&self) {
         let mut crew = self.crew.lock();
         for _ in 0..crew.live {
@@ -121,8 +127,7 @@ impl Pool {
                     crew.idle -= 1;
                     crew.queued -= 1;
                     if matches!(work, Work::Leave) {
-                        crew.live -= 1;
-                        crew.leaving.push(number);
+                        crew.retire(number);
                         return None;
                     }
                     return Some(work);
@@ -132,8 +137,7 @@ impl Pool {
                     // Work that has been queued counts on the threads that wait.
                     if crew.idle > crew.queued {
                         crew.idle -= 1;
-                        crew.live -= 1;
-                        crew.leaving.push(number);
+                        crew.retire(number);
                         return None;
                     }
                 }
@@ -234,7 +238,13 @@ impl<F: Filter + 'static> Shared<F> {
 fn work_on<F: Filter + 'static>(shared: &Arc<Shared<F>>, number: u64, first: Option<Work>) {
     let mut scratch = Scratch::new();
     let mut next = first;
-    while let Some(work) = next.or_else(|| shared.pool.next(number)) {
+    loop {
+        // Threads that were not idle when the run was over, or have come later, see it here.
+        if next.is_none() && shared.phase() == Phase::Over {
+            shared.pool.crew.lock().retire(number);
+            break;
+        }
+        let Some(work) = next.or_else(|| shared.pool.next(number)) else { break };
         match work {
             Work::Loop(index) => drive(shared, index, &mut scratch),
             Work::Connection(connection, home) => {
@@ -244,10 +254,7 @@ fn work_on<F: Filter + 'static>(shared: &Arc<Shared<F>>, number: u64, first: Opt
             Work::Leave => {}
         }
         next = None;
-        if shared.phase() == Phase::Over {
-            // Wakes the supervisor, which waits for threads to become free.
-            shared.control.wake();
-        }
     }
+    // The supervisor may be waiting for threads to end.
     shared.control.wake();
 }

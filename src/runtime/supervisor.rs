@@ -54,17 +54,32 @@ impl<F: Filter + 'static> Supervisor<F> {
         }
         self.shared.close_listener();
         self.shared.enter_phase(Phase::Drain);
-        self.wait_until(Some(GRACE), |shared| {
+        let drained = self.wait_until(Some(GRACE), |shared| {
             shared.sessions() == 0 || control.level() == Level::Abort
         });
+        if !drained {
+            let sessions = self.shared.sessions();
+            self.warn(&format!(
+                "{sessions} sessions have a message in hand {} s after the stop; breaking off",
+                GRACE.as_secs()
+            ));
+        }
         self.shared.enter_phase(Phase::Abort);
         self.wait_until(Some(LEAVE_BEHIND), |shared| shared.sessions() == 0);
         self.report_left_behind();
         self.shared.enter_phase(Phase::Over);
         self.shared.pool.dismiss();
         // Threads stuck in a callback, one for each session left, are not waited for.
-        self.wait_until(Some(LEAVE_BEHIND), |shared| shared.pool.live() <= shared.sessions());
+        let ended = self.wait_until(Some(LEAVE_BEHIND), |s| s.pool.live() <= s.sessions());
+        if !ended {
+            let threads = self.shared.pool.live();
+            self.warn(&format!("{threads} threads have not ended and are left behind"));
+        }
         self.shared.pool.join_leaving();
+    }
+
+    fn warn(&self, text: &str) {
+        self.shared.log.line(Priority::Warning, text);
     }
 
     fn report_left_behind(&self) {
@@ -79,17 +94,18 @@ impl<F: Filter + 'static> Supervisor<F> {
         }
     }
 
-    /// Supervises until a condition holds or the time is over.
-    fn wait_until(&mut self, limit: Option<Duration>, done: impl Fn(&Shared<F>) -> bool) {
+    /// Supervises until a condition holds; `false` if the time is over before.
+    fn wait_until(&mut self, limit: Option<Duration>, done: impl Fn(&Shared<F>) -> bool) -> bool {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         while !done(&self.shared) {
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
-                return;
+                return false;
             }
             self.wait(left);
             self.look();
         }
+        true
     }
 
     /// Waits for the next look, or for news.
