@@ -20,7 +20,8 @@ const READ_SIZE: usize = 128 << 10;
 /// What a thread lends to the session it serves: sessions own no buffers while they wait.
 #[derive(Debug)]
 pub(super) struct Scratch {
-    /// Bytes received. One byte more than is filled is always there, for a NUL.
+    /// Bytes received, with room for one more: a NUL. Grows to what the thread needs, which for
+    /// one that only runs slow callbacks is a packet.
     buffer: Vec<u8>,
     /// The time, as of the last wait.
     pub(super) now: Instant,
@@ -28,7 +29,7 @@ pub(super) struct Scratch {
 
 impl Scratch {
     pub(super) fn new() -> Scratch {
-        Scratch { buffer: vec![0; READ_SIZE + 1], now: Instant::now() }
+        Scratch { buffer: Vec::new(), now: Instant::now() }
     }
 }
 
@@ -154,8 +155,9 @@ impl Connection {
         }
         let had = self.partial.len();
         let buffer = &mut scratch.buffer;
-        if buffer.len() < had + READ_SIZE + 1 {
-            buffer.resize(had + READ_SIZE + 1, 0);
+        let wanted = had + 1 + if job == Job::Readable { READ_SIZE } else { 0 };
+        if buffer.len() < wanted {
+            buffer.resize(wanted, 0);
         }
         let mut filled = had;
         if job == Job::Readable {
