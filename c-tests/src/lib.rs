@@ -17,6 +17,7 @@ pub mod linkage;
 pub mod milter;
 pub mod ours;
 pub mod paths;
+pub mod random;
 pub mod reference;
 pub mod scenario;
 pub mod syslog;
