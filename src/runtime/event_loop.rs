@@ -1,4 +1,4 @@
-//! An event loop: a poller, the sessions it watches, and who owns it.
+//! An event loop: a poller and the sessions it watches.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -6,25 +6,24 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
-use super::accept::{EXHAUSTION_PAUSE, accept};
-use super::connection::{Connection, Job, Scratch, TurnEnd};
-use super::deadlines::{Alarm, Deadlines};
+use super::accept::EXHAUSTION_PAUSE;
+use super::connection::{Connection, Job};
+use super::deadlines::Deadlines;
 use super::log::Log;
 use super::options::Options;
 use super::output::SocketOutput;
-use super::pool::Work;
 use super::shared::{Phase, Shared};
 use super::turn::Turn;
 use crate::net::listener::Listener;
 use crate::session::Filter;
 use crate::sys::log::Priority;
-use crate::sys::poller::{Events, Poller};
+use crate::sys::poller::Poller;
 use crate::sys::waker::Waker;
 
-const WAKER_KEY: u64 = 0;
-const LISTENER_KEY: u64 = 1;
+pub(super) const WAKER_KEY: u64 = 0;
+pub(super) const LISTENER_KEY: u64 = 1;
 /// Keys from here on are slots.
-const FIRST_SLOT_KEY: u64 = 2;
+pub(super) const FIRST_SLOT_KEY: u64 = 2;
 
 #[derive(Debug)]
 struct Slot {
@@ -68,16 +67,24 @@ impl State {
     }
 }
 
+/// What is to be done besides events.
+pub(super) enum Due {
+    /// A session has to end, for its deadline or for the phase.
+    Session(u32, Job),
+    /// Nothing until then.
+    Nothing(Option<Instant>),
+}
+
 /// An event loop.
 #[derive(Debug)]
 pub(super) struct EventLoop {
-    poller: Poller,
+    pub(super) poller: Poller,
     pub(super) waker: Waker,
     pub(super) turn: Turn,
     state: Mutex<State>,
     sessions: AtomicUsize,
     /// A thread owns the loop.
-    owned: AtomicBool,
+    pub(super) owned: AtomicBool,
 }
 
 impl EventLoop {
@@ -155,7 +162,7 @@ impl EventLoop {
     }
 
     /// Takes a session out for its turn.
-    fn take(&self, slot: u32) -> Option<Box<Connection>> {
+    pub(super) fn take(&self, slot: u32) -> Option<Box<Connection>> {
         let mut state = self.state.lock();
         let connection = state.slots.get_mut(slot as usize)?.as_mut()?.connection.take()?;
         state.running = Some(slot);
@@ -163,7 +170,7 @@ impl EventLoop {
     }
 
     /// Puts a session back after its turn.
-    fn put_back(&self, slot: u32, connection: Box<Connection>, options: &Options) {
+    pub(super) fn put_back(&self, slot: u32, connection: Box<Connection>, options: &Options) {
         let mut state = self.state.lock();
         let state = &mut *state;
         state.running = None;
@@ -182,7 +189,7 @@ impl EventLoop {
     /// Forgets the slot of a session that has its turn; its descriptor is watched no more.
     ///
     /// It does no harm if the session was let go of already, even if the slot has a new one.
-    fn remove(&self, slot: u32, output: &Arc<SocketOutput>) {
+    pub(super) fn remove(&self, slot: u32, output: &Arc<SocketOutput>) {
         let mut state = self.state.lock();
         let place = state.slots.get(slot as usize).and_then(Option::as_ref);
         if place.is_some_and(|place| Arc::ptr_eq(&place.output, output)) {
@@ -222,119 +229,8 @@ impl EventLoop {
         detach(&gone.output);
         Some(gone.output)
     }
-}
 
-/// Runs a loop until it is taken away or the run is over.
-pub(super) fn drive<F: Filter + 'static>(
-    shared: &Arc<Shared<F>>,
-    index: usize,
-    scratch: &mut Scratch,
-) {
-    let Some(this) = shared.loops.get(index) else { return };
-    this.owned.store(true, Ordering::Relaxed);
-    let mut events = Events::default();
-    scratch.now = Instant::now();
-    let mut alarm = Alarm::new(scratch.now);
-    let mut phase = Phase::Serve;
-    loop {
-        let changed = std::mem::replace(&mut phase, shared.phase()) != phase;
-        if changed || alarm.is_due(scratch.now) {
-            match keep_up(shared, index, scratch) {
-                Some(at) if phase < Phase::Over => alarm.set(at),
-                _ => return,
-            }
-        }
-        let timeout = alarm.timeout(scratch.now);
-        // An error leaves no events; what was missed comes again.
-        let _again = this.poller.wait(&mut events, timeout);
-        scratch.now = Instant::now();
-        for key in events.keys() {
-            let owned = match key {
-                WAKER_KEY => {
-                    this.waker.clear();
-                    alarm.set(Some(scratch.now));
-                    true
-                }
-                LISTENER_KEY => {
-                    accept(shared, index, scratch.now);
-                    alarm.set(Some(scratch.now));
-                    true
-                }
-                _ => {
-                    let slot = (key - FIRST_SLOT_KEY) as u32;
-                    serve(shared, index, slot, Job::Readable, scratch)
-                }
-            };
-            if !owned {
-                // The events that are left come again for the new owner.
-                return;
-            }
-        }
-    }
-}
-
-/// Gives a session its turn; `false` if the loop was taken away meanwhile.
-fn serve<F: Filter + 'static>(
-    shared: &Arc<Shared<F>>,
-    index: usize,
-    slot: u32,
-    job: Job,
-    scratch: &mut Scratch,
-) -> bool {
-    let Some(this) = shared.loops.get(index) else { return false };
-    let Some(mut connection) = this.take(slot) else { return true };
-    let turn = this.turn.begin();
-    if shared.supervisor_parked.load(Ordering::SeqCst)
-        && shared.supervisor_parked.swap(false, Ordering::Relaxed)
-    {
-        shared.control.wake();
-    }
-    let end = connection.turn(shared, scratch, job, true);
-    if !this.turn.end(turn) {
-        this.remove(slot, &connection.output);
-        shared.settle(connection, end, index, scratch);
-        return false;
-    }
-    match end {
-        TurnEnd::Wait => this.put_back(slot, connection, &shared.options),
-        TurnEnd::Closed => this.remove(slot, &connection.output),
-        TurnEnd::HandOver => {
-            this.remove(slot, &connection.output);
-            shared.detach(&connection.output);
-            shared.dispatch(Work::Connection(connection, index));
-        }
-    }
-    true
-}
-
-/// Serves what is due besides events, and tells when to look again at the latest.
-///
-/// `None` if the loop was taken away meanwhile.
-fn keep_up<F: Filter + 'static>(
-    shared: &Arc<Shared<F>>,
-    index: usize,
-    scratch: &mut Scratch,
-) -> Option<Option<Instant>> {
-    let this = shared.loops.get(index)?;
-    loop {
-        match this.due(shared, scratch.now) {
-            Due::Session(slot, job) if serve(shared, index, slot, job, scratch) => {}
-            Due::Session(..) => return None,
-            Due::Nothing(next) => return Some(next),
-        }
-    }
-}
-
-/// What is to be done besides events.
-enum Due {
-    /// A session has to end, for its deadline or for the phase.
-    Session(u32, Job),
-    /// Nothing until then.
-    Nothing(Option<Instant>),
-}
-
-impl EventLoop {
-    fn due<F: Filter>(&self, shared: &Shared<F>, now: Instant) -> Due {
+    pub(super) fn due<F: Filter>(&self, shared: &Shared<F>, now: Instant) -> Due {
         let phase = shared.phase();
         let mut state = self.state.lock();
         if phase > Phase::Serve && state.phase != Some(phase) {

@@ -13,6 +13,7 @@
 mod accept;
 mod connection;
 mod deadlines;
+mod drive;
 mod estimates;
 mod event_loop;
 mod log;

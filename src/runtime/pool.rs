@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use parking_lot::Mutex;
 
 use super::connection::{Connection, Job, Scratch, TurnEnd};
-use super::event_loop::drive;
+use super::drive::drive;
 use super::shared::{Phase, Shared};
 use crate::session::Filter;
 use crate::sys::log::Priority;
