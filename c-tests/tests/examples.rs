@@ -1,7 +1,10 @@
 //! The example filters do what their head comments say, with either library in every linkage.
 
+mod examples_support;
+
 use c_tests::error::run;
 use c_tests::{Compile, Headers, Linkage, Milter};
+use examples_support::example;
 use milter_mta::mail::{Envelope, Message};
 use milter_mta::session::{ClientInfo, Event, Mta, Outcome, Profile, Session, Verdict};
 use milter_mta::{Client, ConnSpec};
@@ -18,9 +21,7 @@ struct Example(Milter, ConnSpec);
 impl Example {
     /// Compiles and starts an example with a socket of its own and these further arguments.
     fn start(linkage: Linkage, name: &str, args: &[&str]) -> Self {
-        let source = c_tests::paths::workspace().join(format!("examples-c/{name}.c"));
-        let compile = Compile::c(source).flag("-Wextra").flag("-Werror");
-        let command = linkage.command(&compile.build().unwrap()).unwrap();
+        let command = linkage.command(&example(name)).unwrap();
         let mut spec = String::new();
         let mut milter = Milter::start(command, |command, dir| {
             spec = format!("unix:{}/socket", dir.display());

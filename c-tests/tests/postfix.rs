@@ -1,18 +1,13 @@
 //! The examples at work in a real Postfix: what they ask for arrives, with either library.
 
+mod examples_support;
 mod postfix_support;
 
-use c_tests::{Compile, Linkage, Program};
+use c_tests::Linkage;
+use examples_support::example;
 use postfix_support::smtp::Reply;
 use postfix_support::{Delivery, Postfix, start_filter};
 use std::fmt::Write;
-
-/// Compiles an example as its head comment says, with warnings as errors.
-fn example(name: &str) -> Program {
-    let source = c_tests::paths::workspace().join(format!("examples-c/{name}.c"));
-    let compile = Compile::c(source).flag("-Wextra").flag("-Werror");
-    compile.build().unwrap()
-}
 
 /// A body of somewhat more than 200 kB, every line of it different, with these line ends.
 fn long_body(line_end: &str) -> String {
