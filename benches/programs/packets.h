@@ -35,6 +35,9 @@ struct answers {
 /* What the end of a message is answered with, made once. */
 static struct answers eom_answer;
 
+/* The client's HELO name begins with "slow"; for a thread that serves one connection. */
+static __thread int slow;
+
 static void die(const char *what)
 {
 	perror(what);
@@ -83,12 +86,15 @@ static int answer(struct answers *a, char letter, const unsigned char *payload, 
 		put_negotiation(a);
 		return 1;
 	case 'E':
-		block_for(options.eom_ms);
+		block_for(slow ? options.slow_ms : options.eom_ms);
 		if (a->size + eom_answer.size > sizeof a->bytes)
 			abort();
 		memcpy(a->bytes + a->size, eom_answer.bytes, eom_answer.size);
 		a->size += eom_answer.size;
 		return 1;
+	case 'H':
+		slow = size >= 4 && memcmp(payload, "slow", 4) == 0;
+		break;
 	case 'B':
 		sink += read_bytes(payload, size);
 		break;
@@ -190,8 +196,6 @@ static int open_listener(const char *conn)
 static int begin(int argc, char **argv)
 {
 	options = parse_options(argc, argv);
-	if (options.slow_ms > 0)
-		usage(argv[0]);
 	prepare_answers();
 	return open_listener(options.conn);
 }

@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Does what the command line asks for; `false` if a gate has failed.
+/// Does what the command line asks for; `false` if a load or the gate has failed.
 fn work(options: &options::Options) -> Result<bool> {
     raise_descriptor_limit()?;
     if options.gate {
@@ -25,7 +25,7 @@ fn work(options: &options::Options) -> Result<bool> {
     let results = run::run(options)?;
     print!("{}", report::text(&results));
     report::save(&results, options.publish)?;
-    Ok(true)
+    Ok(results.failures.is_empty())
 }
 
 /// Some loads hold fifteen thousand connections; what is measured inherits the limit.

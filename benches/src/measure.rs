@@ -100,6 +100,8 @@ pub struct Load {
     pub subjects: &'static [Subject],
     /// Its figures.
     pub metrics: Vec<Metric>,
+    /// Too long for a quick run, unless it was asked for by name.
+    pub long: bool,
     /// Values of the metrics, in their order.
     pub measure: Measure,
 }

@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::measure::Pace;
+use crate::subject::Subject;
 use c_tests::{Error, Result};
 
 /// What to do.
@@ -10,6 +11,8 @@ pub struct Options {
     pub pace: Pace,
     /// Loads to run, by the beginning of their names; empty for all.
     pub only: Vec<String>,
+    /// Subjects to measure; empty for all.
+    pub subjects: Vec<Subject>,
     /// Rounds; `None`: what the pace says.
     pub rounds: Option<usize>,
     /// Only compare the instruction count with its limit.
@@ -28,6 +31,7 @@ what they reach, the ratios of each round, and which targets are reached. Takes 
   --smoke            a moment of each load, to see that it works; figures mean nothing
   --only LOAD        only loads whose names begin so (may be repeated); --list names them
   --rounds N         rounds of each load
+  --subject NAME     only ours, reference, threads or epoll (may be repeated)
   --callgrind-gate   only count instructions per message, and fail above the recorded limit
   --publish          also write docs/performance.md, its chart and its raw figures
   --list             names of the loads
@@ -38,8 +42,14 @@ what they reach, the ratios of each round, and which targets are reached. Takes 
 pub fn parse() -> Result<Option<Options>> {
     use lexopt::prelude::{Long, Short, ValueExt};
     let fail = |e: lexopt::Error| Error(format!("{e}; see --help"));
-    let mut options =
-        Options { pace: Pace::Full, only: Vec::new(), rounds: None, gate: false, publish: false };
+    let mut options = Options {
+        pace: Pace::Full,
+        only: Vec::new(),
+        subjects: Vec::new(),
+        rounds: None,
+        gate: false,
+        publish: false,
+    };
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next().map_err(fail)? {
         match argument {
@@ -47,6 +57,15 @@ pub fn parse() -> Result<Option<Options>> {
             Long("smoke") => options.pace = Pace::Smoke,
             Long("only") => {
                 options.only.push(parser.value().and_then(|v| v.string()).map_err(fail)?);
+            }
+            Long("subject") => {
+                let name = parser.value().and_then(|v| v.string()).map_err(fail)?;
+                let subject = Subject::from_name(&name);
+                options
+                    .subjects
+                    .push(subject.ok_or_else(|| {
+                        Error(format!("no subject is called {name}; see --help"))
+                    })?);
             }
             Long("rounds") => {
                 options.rounds = Some(parser.value().and_then(|v| v.parse()).map_err(fail)?);

@@ -2,10 +2,10 @@
 
 use crate::probe::{self, Usage};
 use crate::subject::{Programs, Subject};
-use c_tests::syslog::Log;
 use c_tests::{Error, Result};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use std::fs::{self, File};
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -16,6 +16,9 @@ use tempfile::TempDir;
 
 /// How long a start or a stop may take; the reference needs 5 s to stop.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Name of the file that holds what a server logs.
+const LOG: &str = "log";
 
 /// Where a server listens.
 #[derive(Clone, Debug)]
@@ -55,8 +58,7 @@ impl Setup {
 #[derive(Debug)]
 pub struct Server {
     child: Child,
-    log: Log,
-    _dir: TempDir,
+    dir: TempDir,
     /// Where it listens.
     pub address: Address,
     /// From the start of the process until it accepted a connection.
@@ -76,12 +78,13 @@ impl Server {
             Address::Tcp(at) => format!("inet:{}@127.0.0.1", at.port()),
         };
         let mut command = wrapped(programs.command(subject)?, &setup.wrapper);
-        let log = Log::attach(&mut command, dir.path().join("log"));
-        command.arg("-p").arg(&spec).args(&setup.arguments).stdout(Stdio::piped());
+        // Log lines go there as well: a file opened later could not be when descriptors run out.
+        let log = File::create(dir.path().join(LOG)).map_err(|e| Error::new(LOG, e))?;
+        command.arg("-p").arg(&spec).args(&setup.arguments).stdout(Stdio::piped()).stderr(log);
         let _pinned = setup.cpu.map(Pinned::to).transpose()?;
         let start = Instant::now();
         let child = command.spawn().map_err(|e| Error(format!("cannot start {command:?}: {e}")))?;
-        let mut server = Server { child, log, _dir: dir, address, started_in: Duration::ZERO };
+        let mut server = Server { child, dir, address, started_in: Duration::ZERO };
         server.wait_ready(start)?;
         server.started_in = start.elapsed();
         if setup.wrapper.is_empty() {
@@ -100,7 +103,7 @@ impl Server {
                 return Ok(());
             }
             if let Some(status) = self.child.try_wait().map_err(|e| Error::new("wait", e))? {
-                let log = self.log.lines()?.join("\n");
+                let log = self.log_lines()?.join("\n");
                 return Err(Error(format!("the server ended at once ({status})\n{log}")));
             }
             if start.elapsed() > PATIENCE {
@@ -125,9 +128,11 @@ impl Server {
         probe::usage(self.pid())
     }
 
-    /// Log lines so far.
+    /// Lines it has logged, or written to standard error.
     pub fn log_lines(&self) -> Result<Vec<String>> {
-        self.log.lines()
+        let path = self.dir.path().join(LOG);
+        let text = fs::read_to_string(&path).map_err(|e| Error::new(path.display(), e))?;
+        Ok(text.lines().map(str::to_owned).collect())
     }
 
     /// Sends a signal.

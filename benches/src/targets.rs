@@ -11,6 +11,8 @@ enum Rule {
     RatioAtLeast(Subject, f64),
     /// Ours divided by the other subject's is at most this.
     RatioAtMost(Subject, f64),
+    /// Ours is at least this.
+    AtLeast(f64),
     /// Ours is at most this.
     AtMost(f64),
 }
@@ -32,7 +34,7 @@ pub struct Checked {
     pub reached: bool,
 }
 
-use Rule::{AtMost, RatioAtLeast, RatioAtMost};
+use Rule::{AtLeast, AtMost, RatioAtLeast, RatioAtMost};
 use Subject::{Epoll, Reference, Threads};
 
 const fn target(load: &'static str, metric: &'static str, rule: Rule) -> Target {
@@ -59,6 +61,44 @@ const TARGETS: &[Target] = &[
     target("pause-1000", "messages", RatioAtLeast(Epoll, 0.8)),
     target("pause-1000", "command p99", RatioAtMost(Epoll, 1.25)),
     target("pause-1000", "CPU per message", RatioAtMost(Epoll, 1.25)),
+    target("idle-10000", "threads", AtMost(8.0)),
+    target("idle-10000", "RSS beyond start", AtMost(10.0)),
+    target("idle-10000", "virtual", AtMost(0.5)),
+    target("idle-15000", "threads", AtMost(8.0)),
+    target("idle-15000", "RSS beyond start", AtMost(10.0)),
+    target("idle-15000", "virtual", AtMost(0.5)),
+    target("idle-active", "messages, share of those without idle", AtLeast(90.0)),
+    target("idle-active", "command p99, share of that without idle", AtMost(110.0)),
+    target("slow-16", "new connections, share of the ideal rate", AtLeast(95.0)),
+    target("slow-16", "reused, share of the ideal rate", AtLeast(95.0)),
+    target("slow-16", "all at once, share of the ideal rate", AtLeast(95.0)),
+    target("slow-16", "all at once, longest wait", AtMost(100.0)),
+    target("slow-64", "new connections, share of the ideal rate", AtLeast(95.0)),
+    target("slow-64", "reused, share of the ideal rate", AtLeast(95.0)),
+    target("slow-64", "all at once, share of the ideal rate", AtLeast(95.0)),
+    target("slow-64", "all at once, longest wait", AtMost(100.0)),
+    target("slow-256", "new connections, share of the ideal rate", AtLeast(95.0)),
+    target("slow-256", "reused, share of the ideal rate", AtLeast(95.0)),
+    target("slow-256", "all at once, share of the ideal rate", AtLeast(95.0)),
+    target("slow-256", "all at once, longest wait", AtMost(100.0)),
+    target("slow-1000", "new connections, share of the ideal rate", RatioAtLeast(Threads, 1.0)),
+    target("slow-1000", "reused, share of the ideal rate", RatioAtLeast(Threads, 1.0)),
+    target("slow-1000", "all at once, share of the ideal rate", RatioAtLeast(Threads, 1.0)),
+    target("slow-1000", "all at once, longest wait", RatioAtMost(Threads, 1.0)),
+    target("six", "the last finishes after, callback times", AtMost(1.1)),
+    target("drip", "threads", AtMost(8.0)),
+    target("drip", "messages, share of undisturbed", AtLeast(90.0)),
+    target("drip", "command p99, share of undisturbed", AtMost(110.0)),
+    target("deadline", "cut after (4: not cut)", AtMost(2.0)),
+    target("changes-tcp", "end of message p99", AtMost(10.0)),
+    target("descriptors", "CPU burnt", AtMost(2.0)),
+    target("descriptors", "log lines meanwhile", AtMost(1.0)),
+    target("descriptors", "next reply after room was made", AtMost(10.0)),
+    target("descriptors", "connections never answered", AtMost(0.0)),
+    target("stop", "idle", AtMost(20.0)),
+    target("stop", "1,000 sessions open", AtMost(100.0)),
+    target("stop", "xxfi_close calls for them", AtLeast(1_000.0)),
+    target("stop", "of 10 messages in hand, answered", AtLeast(10.0)),
 ];
 
 /// Judges the targets whose loads were run.
@@ -73,6 +113,7 @@ fn check_one(results: &Results, target: &Target) -> Option<Checked> {
     let (sign, wanted, other) = match target.rule {
         RatioAtLeast(other, wanted) => ("≥", wanted, Some(other)),
         RatioAtMost(other, wanted) => ("≤", wanted, Some(other)),
+        AtLeast(wanted) => ("≥", wanted, None),
         AtMost(wanted) => ("≤", wanted, None),
     };
     let (values, text, unit) = match other {

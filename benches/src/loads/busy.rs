@@ -49,6 +49,7 @@ fn typical(connections: usize, reuse: bool, tcp: bool) -> Load {
         title,
         subjects: &Subject::ALL,
         metrics: rate_and_cpu(),
+        long: false,
         measure: Box::new(move |bench, subject| {
             let server = bench.start(subject, &Setup { tcp, ..Setup::PLAIN })?;
             let script = shared_script(&Shape::TYPICAL);
@@ -66,6 +67,7 @@ fn no_reply() -> Load {
         title: "no replies but the last, pipelined, C=8 reused".into(),
         subjects: &Subject::ALL,
         metrics: rate_and_cpu(),
+        long: false,
         measure: Box::new(|bench, subject| {
             let server = bench.start(subject, &Setup::PLAIN.with(&["-n"]))?;
             let script = shared_script(&Shape { no_reply: true, ..Shape::TYPICAL });
@@ -83,6 +85,7 @@ fn connects() -> Load {
         title: "connect, negotiate, quit at C=64".into(),
         subjects: &Subject::ALL,
         metrics: vec![higher("sessions", "/s"), lower("CPU per session", "µs")],
+        long: false,
         measure: Box::new(|bench, subject| {
             let server = bench.start(subject, &Setup::PLAIN)?;
             let plan = Plan::new(&server.address, &Arc::new(connect_and_quit()), 64);
@@ -100,6 +103,7 @@ fn bodies() -> Load {
         title: "1 MiB bodies, C=4".into(),
         subjects: &Subject::ALL,
         metrics: vec![higher("throughput", "MB/s")],
+        long: false,
         measure: Box::new(|bench, subject| {
             let server = bench.start(subject, &Setup::PLAIN)?;
             let script = shared_script(&Shape { body: SIZE, ..Shape::TYPICAL });
@@ -121,6 +125,7 @@ fn pausing(connections: usize, millis: u64) -> Load {
             lower("command p50", "µs"),
             lower("command p99", "µs"),
         ],
+        long: false,
         measure: Box::new(move |bench, subject| {
             let server = bench.start(subject, &Setup::PLAIN)?;
             let plan = pausing_plan(&server.address, connections, millis);
@@ -154,6 +159,7 @@ fn short_messages() -> Load {
         title: "128 connections at once that stay busy, short messages".into(),
         subjects: &Subject::ALL,
         metrics: vec![higher("messages", "/s"), lower("longest wait", "ms")],
+        long: false,
         measure: Box::new(|bench, subject| {
             let server = bench.start(subject, &Setup::PLAIN)?;
             let script = shared_script(&Shape::SHORT);

@@ -1,7 +1,11 @@
 //! The loads of the suite.
 
 mod busy;
+mod hostile;
+mod idle;
+mod last;
 mod single;
+mod slow;
 mod trace;
 
 use crate::measure::Load;
@@ -10,6 +14,9 @@ use crate::measure::Load;
 pub fn all() -> Vec<Load> {
     let mut loads = busy::loads();
     loads.extend(single::loads());
+    loads.extend(idle::loads());
+    loads.extend(slow::loads());
+    loads.extend(hostile::loads());
     loads.extend(trace::loads());
     loads
 }

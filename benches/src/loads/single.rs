@@ -28,6 +28,7 @@ pub(super) fn loads() -> Vec<Load> {
                 lower("message p90", "µs"),
                 lower("message p99", "µs"),
             ],
+            long: false,
             measure: Box::new(single),
         },
         Load {
@@ -35,6 +36,7 @@ pub(super) fn loads() -> Vec<Load> {
             title: "start-up".into(),
             subjects: &Subject::ALL,
             metrics: vec![lower("until it accepts", "ms")],
+            long: false,
             measure: Box::new(|bench, subject| {
                 let server = bench.start(subject, &Setup::PLAIN)?;
                 Ok(vec![server.started_in.as_secs_f64() * 1e3])
@@ -45,6 +47,7 @@ pub(super) fn loads() -> Vec<Load> {
             title: "C=1 over TCP loopback".into(),
             subjects: &Subject::ALL,
             metrics: vec![lower("end of message p50", "ms"), lower("end of message p99", "ms")],
+            long: false,
             measure: Box::new(changes),
         },
     ]
