@@ -128,10 +128,13 @@ static sfsistat on_close(SMFICTX *ctx)
 	return SMFIS_CONTINUE;
 }
 
+/* USR1 stops the filter, USR2 lifts the limits that tasks have set. */
 static void on_signal(int number)
 {
-	(void)number;
-	(void)smfi_stop();
+	if (number == SIGUSR1)
+		(void)smfi_stop();
+	else
+		set_soft_limit(RLIMIT_NPROC, -1);
 }
 
 /* Emits how the process looks: threads, descriptors but that of the events, blocked stop signals. */
@@ -192,7 +195,9 @@ int main(int argc, char **argv)
 		parse(argv[run]);
 	trace = (int)option("trace");
 	events = fcntl(1, F_DUPFD_CLOEXEC, 100);
+	describe("start");
 	signal(SIGUSR1, on_signal);
+	signal(SIGUSR2, on_signal);
 	memset(&filter, 0, sizeof filter);
 	filter.xxfi_name = "runtime";
 	filter.xxfi_version = SMFI_VERSION;

@@ -60,8 +60,11 @@ static void wait_for_pipe(const char *path)
 	char byte;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno != ENOENT)
+			emit("ERROR open %s: %s", path, strerror(errno));
 		return;
+	}
 	fcntl(fd, F_SETFL, 0);
 	while (read(fd, &byte, 1) > 0)
 		;
@@ -83,20 +86,37 @@ static void barrier(int wanted)
 	pthread_mutex_unlock(&lock);
 }
 
-/* Runs a shell command as filters do, and emits its output. */
-static void run_command(const char *id, const char *command)
+/* Sets a soft limit; a negative one means as high as the hard limit. */
+static void set_soft_limit(int resource, long value)
 {
-	char line[512];
-	int out[2];
+	struct rlimit limit;
+
+	if (getrlimit(resource, &limit) == 0) {
+		limit.rlim_cur = value < 0 ? limit.rlim_max : (rlim_t)value;
+		if (setrlimit(resource, &limit) == 0)
+			return;
+	}
+	emit("ERROR setrlimit: %s", strerror(errno));
+}
+
+/* Runs a program as filters do, its arguments separated by blanks, and emits its output. */
+static void run_program(const char *id, const char *command)
+{
+	char words[256], line[512], *arguments[16];
+	int out[2], n = 0;
 	pid_t child;
 	FILE *output;
 
+	snprintf(words, sizeof words, "%s", command);
+	for (char *word = strtok(words, " "); word != NULL && n < 15; word = strtok(NULL, " "))
+		arguments[n++] = word;
+	arguments[n] = NULL;
 	if (pipe2(out, O_CLOEXEC) != 0)
 		return emit("ERROR pipe: %s", strerror(errno));
 	child = fork();
 	if (child == 0) {
 		dup2(out[1], 1);
-		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+		execvp(arguments[0], arguments);
 		_exit(127);
 	}
 	close(out[1]);
@@ -107,6 +127,7 @@ static void run_command(const char *id, const char *command)
 	}
 	fclose(output);
 	waitpid(child, NULL, 0);
+	emit("%s exec end", id);
 }
 
 struct job {
@@ -192,7 +213,7 @@ static sfsistat perform(SMFICTX *ctx, const char *id, const char *task)
 	} else if (strncmp(task, "barrier ", 8) == 0)
 		barrier(atoi(rest));
 	else if (strncmp(task, "exec ", 5) == 0)
-		run_command(id, rest);
+		run_program(id, rest);
 	else if (strcmp(task, "changes") == 0)
 		on_threads(ctx, 4, -1, send_changes);
 	else if (strncmp(task, "progress ", 9) == 0)
@@ -203,6 +224,8 @@ static sfsistat perform(SMFICTX *ctx, const char *id, const char *task)
 		emit("%s replacebody %d", id, smfi_replacebody(ctx, body, sizeof body));
 	} else if (strcmp(task, "stack") == 0)
 		emit("%s stack %d", id, use_stack());
+	else if (strncmp(task, "nproc ", 6) == 0)
+		set_soft_limit(RLIMIT_NPROC, atol(rest));
 	else if (strcmp(task, "stop") == 0)
 		stop(NULL);
 	else if (strcmp(task, "stop-thread") == 0)

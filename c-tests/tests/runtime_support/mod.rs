@@ -3,15 +3,17 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use c_tests::milter::POLL;
+use c_tests::syslog::FILE_VARIABLE;
 use c_tests::{Compile, Linkage, Milter, Program};
 use milter_mta::wire::command::Origin;
 use milter_mta::{Client, ClientError, ConnSpec, OwnedPacket};
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::CString;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{ChildStdin, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -34,7 +36,7 @@ pub(crate) struct Filter {
     pipes: std::cell::Cell<usize>,
 }
 
-fn program() -> Program {
+pub(crate) fn program() -> Program {
     Compile::c("milters/runtime.c").build().unwrap()
 }
 
@@ -52,12 +54,20 @@ impl Filter {
 
     /// Starts it without waiting; `{dir}` in the specification is its directory.
     pub(crate) fn launch(linkage: Linkage, spec: &str, options: &[&str]) -> Filter {
-        let mut command = linkage.command(&program()).unwrap();
+        Filter::launch_command(linkage.command(&program()).unwrap(), spec, options)
+    }
+
+    /// As [`Filter::launch`], with a command that runs the program.
+    pub(crate) fn launch_command(mut command: Command, spec: &str, options: &[&str]) -> Filter {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).env("RUST_BACKTRACE", "1");
         let mut place = String::new();
         let mut milter = Milter::start(command, |command, dir| {
             place = spec.replace("{dir}", &dir.display().to_string());
             command.arg(&place).args(options);
+            // Log lines by way of stderr: neither another user nor a lack of descriptors can be in
+            // the way of that.
+            let log = File::options().create(true).append(true).open(dir.join("log")).unwrap();
+            command.env_remove(FILE_VARIABLE).stderr(log);
         })
         .unwrap();
         let stdin = milter.child().stdin.take();
@@ -145,6 +155,10 @@ impl Filter {
         let name = CString::new(path.to_str().unwrap()).unwrap();
         let mode = rustix::fs::Mode::RWXU;
         rustix::fs::mknodat(rustix::fs::CWD, name, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        // The filter may run as another user.
+        for (place, mode) in [(self.milter.dir(), 0o755), (&path, 0o644)] {
+            std::fs::set_permissions(place, Permissions::from_mode(mode)).unwrap();
+        }
         let writer = File::options().read(true).write(true).open(&path).unwrap();
         Pipe { path, writer }
     }
@@ -167,6 +181,11 @@ impl Filter {
         let result = self.wait_for_nth("main returned ", n);
         let after = self.wait_for_nth("after ", n);
         (result.replace("main returned ", ""), Description::parse(&after))
+    }
+
+    /// How the process looked before it called anything: it inherits what the test has open.
+    pub(crate) fn start_state(&self) -> Description {
+        Description::parse(&self.wait_for("start "))
     }
 
     /// How the process looked before smfi_main.
@@ -216,6 +235,11 @@ pub(crate) struct Description {
 }
 
 impl Description {
+    /// Descriptors that there were not before.
+    pub(crate) fn added_to(&self, before: &Description) -> Vec<String> {
+        self.fds.iter().filter(|fd| !before.fds.contains(fd)).cloned().collect()
+    }
+
     fn parse(line: &str) -> Description {
         let value = |name: &str| {
             let start = line.find(name).unwrap() + name.len();

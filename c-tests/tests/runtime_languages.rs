@@ -1,0 +1,65 @@
+//! Filters in C++ and in C as of 1989, with our header and with the reference's.
+
+mod runtime_support;
+
+use c_tests::{Compile, Headers, Linkage, Milter, Program};
+use milter_mta::Client;
+use runtime_support::{BOUND, Session};
+
+/// The reference's header is older than some warnings of today's compilers.
+const STRICT: [&str; 4] = ["-Wall", "-Wextra", "-Werror", "-pedantic"];
+
+fn program(source: &str, headers: Headers) -> Program {
+    let (compile, standard) = match source.ends_with(".cc") {
+        true => (Compile::cxx(source), "-std=c++98"),
+        false => (Compile::c(source), "-std=c89"),
+    };
+    let mut compile = compile.headers(headers).flag(standard);
+    if headers == Headers::Ours {
+        compile = STRICT.iter().fold(compile, |compile, flag| compile.flag(*flag));
+    }
+    compile.build().unwrap()
+}
+
+/// What two messages get: the first accepted with a header added, the second rejected.
+fn plays_two_messages(program: &Program, linkage: Linkage) {
+    let mut spec = String::new();
+    let mut milter = Milter::start(linkage.command(program).unwrap(), |command, dir| {
+        spec = format!("unix:{}/socket", dir.display());
+        command.arg(&spec);
+    })
+    .unwrap();
+    milter.wait_for(&spec).unwrap();
+    let client = Client::connect(&spec.parse().unwrap(), BOUND).unwrap();
+    let mut session = Session { client };
+    session.client.queue_optneg(6, 0x1ff, 0x1f_ffff);
+    session.client.flush().unwrap();
+    assert_eq!(session.reply(), 'O');
+    assert_eq!(session.ask(b'M', &["<a@example.org>"]), 'c');
+    assert_eq!(session.ask(b'L', &["Subject", "x"]), 'c');
+    assert_eq!(session.ask(b'L', &["From", "y"]), 'c');
+    session.send(b'E', &[]);
+    let added = session.packet();
+    assert_eq!((added.letter, added.payload), (b'h', b"X-Seen\0Subject From\0".to_vec()));
+    assert_eq!(session.reply(), 'a');
+    assert_eq!(session.ask(b'M', &["<b@example.org>"]), 'c');
+    session.send(b'L', &["X-Throw", "thrown and caught"]);
+    let reply = session.packet();
+    assert_eq!((reply.letter, reply.payload), (b'y', b"554 5.7.1 thrown and caught\0".to_vec()));
+    session.quit();
+    let log = milter.log().lines().unwrap();
+    assert_eq!(log, [""; 0], "{linkage:?}");
+    assert!(milter.stop().unwrap().success(), "{linkage:?}");
+}
+
+#[test]
+fn a_filter_in_cxx_and_one_in_c89() {
+    for source in ["milters/runtime_cxx.cc", "milters/runtime_c89.c"] {
+        for linkage in Linkage::OURS {
+            plays_two_messages(&program(source, Headers::Ours), linkage);
+        }
+        let reference = program(source, Headers::Reference);
+        plays_two_messages(&reference, Linkage::OursDynamic);
+        plays_two_messages(&reference, Linkage::ReferenceDynamic);
+    }
+}
