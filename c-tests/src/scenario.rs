@@ -24,6 +24,8 @@ pub struct Scenario {
     pub differs: Vec<String>,
     /// What the reference does is left to chance, or crashes in one of several ways.
     pub only_ours: bool,
+    /// Compare only lines that begin so; the rest is left to chance.
+    pub lines: Option<String>,
 }
 
 /// Reads the scenarios.
@@ -48,8 +50,13 @@ pub fn scenarios() -> Result<Vec<Scenario>> {
 }
 
 fn one(lines: &[String]) -> Result<Scenario> {
-    let mut scenario =
-        Scenario { name: String::new(), arguments: vec![], differs: vec![], only_ours: false };
+    let mut scenario = Scenario {
+        name: String::new(),
+        arguments: vec![],
+        differs: vec![],
+        only_ours: false,
+        lines: None,
+    };
     for line in lines {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         let words = rest.split(' ').map(str::to_owned);
@@ -57,6 +64,7 @@ fn one(lines: &[String]) -> Result<Scenario> {
             "scenario" => scenario.name = rest.to_owned(),
             ">" => scenario.arguments.extend(words),
             "differs" => scenario.differs.extend(words),
+            "lines" => scenario.lines = Some(rest.to_owned()),
             "only" => {
                 scenario.only_ours = true;
                 scenario.differs.extend(words.skip(1));
@@ -100,7 +108,13 @@ pub fn run(program: &Program, linkage: Linkage, scenario: &Scenario) -> Result<S
     let exe = Path::new(command.get_program()).file_name().unwrap_or_default();
     let out = out.replace(&*exe.to_string_lossy(), "calls");
     let restore = |text: String, (name, value): &(String, String)| text.replace(value, name);
-    Ok(places.iter().fold(out, restore))
+    let out = places.iter().fold(out, restore);
+    Ok(match &scenario.lines {
+        Some(start) => {
+            out.lines().filter(|l| l.starts_with(start)).map(|l| format!("{l}\n")).collect()
+        }
+        None => out,
+    })
 }
 
 /// `{pad106}` and the like, longest first, then `{dir}`.

@@ -1,18 +1,23 @@
 //! Every command in every state, with every way of linking: `sessions/matrix/*.txt`.
 
-use c_tests::Linkage;
 use c_tests::differences::entries;
 use c_tests::trace::matrix::{Cell, cells};
-use c_tests::trace::suite::{Key, run};
+use c_tests::trace::process::program;
+use c_tests::trace::suite::{Key, run_program};
+use c_tests::{Compile, Headers, Linkage, Program};
 use std::collections::BTreeMap;
 
 fn check(linkage: Linkage) {
+    check_program(&program().unwrap(), linkage);
+}
+
+fn check_program(program: &Program, linkage: Linkage) {
     let cells = cells().unwrap();
     assert!(cells.len() >= 495, "{} cells", cells.len());
     let key = |cell: &Cell| -> Key { ("matrix".into(), cell.name.clone()) };
     let sessions: BTreeMap<_, _> =
         cells.iter().map(|cell| (key(cell), cell.session.clone())).collect();
-    let results = run(&sessions, linkage).unwrap();
+    let results = run_program(program, &sessions, linkage).unwrap();
     let mut problems = Vec::new();
     for cell in &cells {
         let seen = match &results[&key(cell)] {
@@ -53,6 +58,15 @@ fn ours_static() {
 #[test]
 fn ours_preloaded() {
     check(Linkage::OursPreload);
+}
+
+/// Compiled against our headers, the filter works with either library.
+#[test]
+fn compiled_against_our_headers() {
+    let program = Compile::c("milters/trace.c").headers(Headers::Ours).build().unwrap();
+    for linkage in Linkage::ALL {
+        check_program(&program, linkage);
+    }
 }
 
 #[test]

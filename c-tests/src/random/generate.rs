@@ -10,13 +10,13 @@ use crate::trace::text::quote;
 use fastrand::Rng;
 
 /// One generated session, in parts that can be left out one by one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Generated {
     /// Lines after `on`.
     pub on: Vec<String>,
     /// Commands after the negotiation, each in the words of a session file.
     pub commands: Vec<String>,
-    /// `together`, `step` or `bytes`.
+    /// `together` (also if empty), `step` or `bytes`.
     pub pace: &'static str,
     /// What the callbacks return.
     pub results: Results,
@@ -25,7 +25,10 @@ pub struct Generated {
 impl Generated {
     /// The session as text of a session file.
     pub fn text(&self, profile: &Profile, commands: usize) -> String {
-        let mut text = format!("session random\n{}pace {}\n", profile.head(), self.pace);
+        let mut text = format!("session random\n{}", profile.head());
+        if !self.pace.is_empty() {
+            text.push_str(&format!("pace {}\n", self.pace));
+        }
         for line in &self.on {
             text.push_str(&format!("on {line}\n"));
         }

@@ -40,7 +40,15 @@ pub fn sessions() -> Result<BTreeMap<Key, Session>> {
 
 /// Plays the sessions with one library, two processes at a time.
 pub fn run(sessions: &BTreeMap<Key, Session>, linkage: Linkage) -> Result<Results> {
-    let program = program()?;
+    run_program(&program()?, sessions, linkage)
+}
+
+/// As [`run`], with a trace filter compiled in another way.
+pub fn run_program(
+    program: &Program,
+    sessions: &BTreeMap<Key, Session>,
+    linkage: Linkage,
+) -> Result<Results> {
     let mut groups: BTreeMap<String, Vec<(&Key, &Session)>> = BTreeMap::new();
     for (key, session) in sessions {
         groups.entry(session.process_key()).or_default().push((key, session));
@@ -51,7 +59,7 @@ pub fn run(sessions: &BTreeMap<Key, Session>, linkage: Linkage) -> Result<Result
         loop {
             let group = queue.lock().ok().and_then(|mut queue| queue.pop());
             let Some(group) = group else { break };
-            let done = run_group(&program, &group, linkage);
+            let done = run_group(program, &group, linkage);
             if let Ok(mut results) = results.lock() {
                 results.extend(done);
             }
