@@ -1,0 +1,262 @@
+//! Stopping: by signal, by smfi_stop from anywhere, with sessions in every condition.
+
+mod runtime_support;
+
+use c_tests::Linkage;
+use c_tests::differences::assert_ours;
+use runtime_support::{Filter, eventually};
+use rustix::process::Signal;
+
+const SIGNALS: [Signal; 3] = [Signal::TERM, Signal::HUP, Signal::INT];
+
+#[test]
+fn an_idle_filter_stops_and_leaves_nothing_behind() {
+    for signal in SIGNALS {
+        let filter = Filter::start(&[]);
+        let before = filter.ready();
+        assert_eq!(before.threads, 1);
+        let mut idle = filter.session("idle");
+        let mut done = filter.session("done");
+        done.mail();
+        done.rest();
+        filter.signal(signal);
+        let (result, after) = filter.returned(1);
+        assert_eq!(result, "0", "{signal:?}");
+        idle.closed();
+        done.closed();
+        let (events, log) = filter.end();
+        for name in ["idle", "done"] {
+            let closed: Vec<_> = events.iter().filter(|e| e.starts_with(name)).collect();
+            assert_eq!(closed.len(), 1, "{signal:?}: {events:?}");
+            assert!(closed[0].starts_with(&format!("{name} closed after ")), "{closed:?}");
+        }
+        assert_eq!(log, [""; 0]);
+        assert_ours("D39", after.threads, 1);
+        assert_ours("D41", after.stop_signals_blocked, false);
+        // The listener is closed; what wakes smfi_main may stay, for signal handlers.
+        assert!(after.fds.len() <= before.fds.len(), "{before:?} {after:?}");
+    }
+}
+
+#[test]
+fn a_message_in_hand_is_finished_before_the_end() {
+    for signal in [Signal::TERM, Signal::HUP] {
+        let filter = Filter::start(&[]);
+        let mut busy = filter.session("busy");
+        busy.mail();
+        let mut idle = filter.session("idle");
+        filter.signal(signal);
+        // Idle sessions are closed at once; so the stop has begun.
+        filter.wait_for("idle closed");
+        idle.closed();
+        busy.rest();
+        busy.closed();
+        assert_eq!(filter.returned(1).0, "0");
+        let (events, _) = filter.end();
+        let seen: Vec<_> = events.iter().filter(|e| e.starts_with("busy")).collect();
+        assert_ours("D38", seen.len(), 1);
+        assert!(seen[0].starts_with("busy closed"), "no abort: {seen:?}");
+    }
+}
+
+#[test]
+fn no_connection_is_accepted_while_messages_are_finished() {
+    let filter = Filter::start(&[]);
+    let mut busy = filter.session("busy");
+    let mut idle = filter.session("idle");
+    busy.mail();
+    filter.signal(Signal::TERM);
+    idle.closed();
+    eventually("the socket is closed", || {
+        milter_mta::Client::connect(&filter.spec, runtime_support::BOUND).is_err()
+    });
+    busy.rest();
+    busy.closed();
+    filter.returned(1);
+    filter.end();
+}
+
+#[test]
+fn a_message_that_is_not_finished_in_time_is_aborted() {
+    let filter = Filter::start(&[]);
+    let mut busy = filter.session("busy");
+    busy.mail();
+    filter.signal(Signal::TERM);
+    // The peer does nothing any more; the grace period ends by itself.
+    busy.closed();
+    assert_eq!(filter.returned(1).0, "0");
+    let (events, log) = filter.end();
+    let seen: Vec<_> = events.iter().filter(|e| e.starts_with("busy")).collect();
+    assert_eq!(seen.len(), 2, "{seen:?}");
+    assert_eq!(seen[0], "busy abort");
+    assert!(seen[1].starts_with("busy closed"), "{seen:?}");
+    assert_eq!(log.len(), 1, "{log:?}");
+    assert!(log[0].contains("1 sessions have a message in hand"), "{log:?}");
+}
+
+#[test]
+fn int_breaks_messages_off_at_once_also_after_term() {
+    for signals in [&[Signal::INT][..], &[Signal::TERM, Signal::INT]] {
+        let filter = Filter::start(&[]);
+        let mut busy = filter.session("busy");
+        busy.mail();
+        let mut idle = filter.session("idle");
+        for signal in signals {
+            filter.signal(*signal);
+            if *signal == Signal::TERM {
+                filter.wait_for("idle closed");
+            }
+        }
+        busy.closed();
+        idle.closed();
+        assert_eq!(filter.returned(1).0, "0");
+        let (events, _) = filter.end();
+        let seen: Vec<_> = events.iter().filter(|e| e.starts_with("busy")).collect();
+        assert_eq!((seen[0].as_str(), seen.len()), ("busy abort", 2), "{seen:?}");
+    }
+}
+
+#[test]
+fn smfi_stop_from_a_callback_a_thread_and_a_signal_handler() {
+    for how in ["stop", "stop-thread", "signal"] {
+        let filter = Filter::start(&[]);
+        let mut session = filter.session("s");
+        session.mail();
+        if how == "signal" {
+            filter.signal(Signal::USR1);
+        } else {
+            // The callback's own session is in the middle of a message, which goes on.
+            session.send(b'U', &["X"]);
+            assert_eq!(session.reply(), 'c');
+            let mut other = filter.session("other");
+            other.send(b'H', &[&format!("helo {how}")]);
+            assert_eq!(other.reply(), 'c', "the callback's reply goes out");
+            other.closed();
+        }
+        session.rest();
+        session.closed();
+        assert_eq!(filter.returned(1).0, "0", "{how}");
+        filter.end();
+    }
+}
+
+#[test]
+fn smfi_stop_before_smfi_main() {
+    for linkage in [Linkage::OursDynamic, Linkage::ReferenceDynamic] {
+        let filter = Filter::start_with(linkage, &["early=1", "unopened=1"]);
+        assert_eq!(filter.returned(1).0, "0", "{linkage:?}");
+        filter.end();
+    }
+    // The reference calls its own closed listener corrupted if it was opened before.
+    let filter = Filter::start(&["early=1"]);
+    assert_eq!(filter.returned(1).0, "0");
+    filter.end();
+}
+
+#[test]
+fn smfi_main_serves_again() {
+    let filter = Filter::start(&["runs=3"]);
+    let mut fds = Vec::new();
+    for run in 1..=3 {
+        filter.wait_for_nth("ready ", run);
+        let name = format!("run{run}");
+        let mut session = filter.session(&name);
+        session.mail();
+        session.rest();
+        filter.signal(Signal::TERM);
+        session.closed();
+        let (result, after) = filter.returned(run);
+        assert_ours("D50", result.as_str(), "0");
+        assert_eq!(after.threads, 1);
+        fds.push(after.fds);
+    }
+    assert_eq!(fds[0], fds[1]);
+    assert_eq!(fds[1], fds[2]);
+    let (events, _) = filter.end();
+    for run in 1..=3 {
+        let closed = format!("run{run} closed");
+        assert_eq!(events.iter().filter(|e| e.starts_with(&closed)).count(), 1);
+    }
+}
+
+#[test]
+fn a_callback_that_never_returns_is_named_and_left_behind() {
+    let filter = Filter::start(&["trace=1"]);
+    let pipe = filter.pipe();
+    let mut stuck = filter.session("stuck");
+    stuck.task("header", &pipe.block());
+    stuck.mail();
+    // More packets wait in the same buffer; their callbacks must not run once smfi_main is back.
+    for _ in 0..3 {
+        stuck.client.queue_strings(b'L', &["Name", "value"]);
+    }
+    stuck.client.flush().unwrap();
+    filter.wait_for("stuck blocked");
+    let mut idle = filter.session("idle");
+    filter.signal(Signal::INT);
+    idle.closed();
+    assert_eq!(filter.returned(1).0, "0");
+    let log = filter.log();
+    assert_eq!(log.len(), 1, "{log:?}");
+    assert!(log[0].contains("xxfi_header") && log[0].contains("session "), "{log:?}");
+    let threads = filter.threads();
+    assert_eq!(threads, 2, "main, and the one that is stuck");
+    pipe.release();
+    stuck_is_over(&filter);
+    let (events, _) = filter.end();
+    let after: Vec<_> = events.iter().skip_while(|e| !e.starts_with("main returned")).collect();
+    let of_session: Vec<_> = after.iter().filter(|e| e.starts_with("stuck")).collect();
+    assert_eq!(of_session, [&&"stuck released".to_owned()], "no callback after smfi_main");
+}
+
+fn stuck_is_over(filter: &Filter) {
+    filter.wait_for("stuck released");
+    eventually("the thread left behind ends", || filter.threads() == 1);
+}
+
+/// Packets that have arrived are not worked off when everything is to end at once.
+#[test]
+fn no_new_callback_of_a_message_begins_after_int() {
+    let filter = Filter::start(&["trace=1"]);
+    let pipe = filter.pipe();
+    let mut session = filter.session("s");
+    session.task("header", &pipe.block());
+    session.mail();
+    for _ in 0..3 {
+        session.client.queue_strings(b'L', &["Name", "value"]);
+    }
+    session.client.flush().unwrap();
+    filter.wait_for("s blocked");
+    let mut idle = filter.session("idle");
+    filter.signal(Signal::INT);
+    filter.wait_for("idle closed");
+    idle.closed();
+    pipe.release();
+    assert_eq!(filter.returned(1).0, "0");
+    let (events, _) = filter.end();
+    let headers = events.iter().filter(|e| *e == "s header").count();
+    assert_eq!(headers, 1, "{events:?}");
+    assert!(events.contains(&"s abort".to_owned()), "{events:?}");
+}
+
+#[test]
+fn a_slow_close_of_many_sessions_is_waited_for() {
+    let filter = Filter::start(&[]);
+    let barrier = "close barrier 40";
+    let mut sessions: Vec<_> = (0..40)
+        .map(|n| {
+            let mut session = filter.session(&format!("s{n}"));
+            assert_eq!(session.ask(b'H', &[barrier]), 'c');
+            session
+        })
+        .collect();
+    filter.signal(Signal::TERM);
+    // Each close callback waits for all others, so they must run at the same time.
+    for session in &mut sessions {
+        session.closed();
+    }
+    assert_eq!(filter.returned(1).0, "0");
+    let (events, log) = filter.end();
+    assert_eq!(events.iter().filter(|e| e.contains(" closed after ")).count(), 40);
+    assert_eq!(log, [""; 0]);
+}
