@@ -284,6 +284,7 @@ impl Connection {
                 self.output.leave();
                 self.output.flush();
             }
+            self.output.end();
             shared.end_session();
         }
     }

@@ -72,28 +72,36 @@ fn serve<F: Filter + 'static>(
 ) -> bool {
     let Some(this) = shared.loops.get(index) else { return false };
     let Some(mut connection) = this.take(slot) else { return true };
-    let turn = this.turn.begin();
-    if shared.supervisor_parked.load(Ordering::SeqCst)
-        && shared.supervisor_parked.swap(false, Ordering::Relaxed)
-    {
-        shared.control.wake();
-    }
-    let end = connection.turn(shared, scratch, job, true);
-    if !this.turn.end(turn) {
-        this.remove(slot, &connection.output);
-        shared.settle(connection, end, index, scratch);
-        return false;
-    }
-    match end {
-        TurnEnd::Wait => this.put_back(slot, connection, &shared.options),
-        TurnEnd::Closed => this.remove(slot, &connection.output),
-        TurnEnd::HandOver => {
-            this.remove(slot, &connection.output);
-            shared.detach(&connection.output);
-            shared.dispatch(Work::Connection(connection, index));
+    let (mut job, mut inline) = (job, true);
+    loop {
+        let turn = this.turn.begin();
+        if shared.supervisor_parked.load(Ordering::SeqCst)
+            && shared.supervisor_parked.swap(false, Ordering::Relaxed)
+        {
+            shared.control.wake();
         }
+        let end = connection.turn(shared, scratch, job, inline);
+        if !this.turn.end(turn) {
+            this.remove(slot, &connection.output);
+            shared.settle(connection, end, index, scratch);
+            return false;
+        }
+        match end {
+            TurnEnd::Wait => this.put_back(slot, connection, &shared.options),
+            TurnEnd::Closed => this.remove(slot, &connection.output),
+            TurnEnd::HandOver if shared.reserve() => {
+                this.remove(slot, &connection.output);
+                shared.detach(&connection.output);
+                shared.send(Work::Connection(connection, index));
+            }
+            TurnEnd::HandOver => {
+                // No thread is to be had but this one.
+                (job, inline) = (Job::Resume, false);
+                continue;
+            }
+        }
+        return true;
     }
-    true
 }
 
 /// Serves what is due besides events, and tells when to look again at the latest.

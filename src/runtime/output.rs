@@ -36,6 +36,8 @@ pub(super) struct SocketOutput {
     through: AtomicBool,
     /// [`Command::index`] of the running callback, for those who look on from outside.
     callback: AtomicU8,
+    /// The session's last callback has returned.
+    ended: AtomicBool,
 }
 
 #[derive(Default)]
@@ -63,6 +65,7 @@ impl SocketOutput {
             held: Mutex::default(),
             through: AtomicBool::new(false),
             callback: AtomicU8::new(NO_CALLBACK),
+            ended: AtomicBool::new(false),
         }
     }
 
@@ -81,6 +84,16 @@ impl SocketOutput {
     /// Notes that no callback runs.
     pub(super) fn leave(&self) {
         self.callback.store(NO_CALLBACK, Ordering::Relaxed);
+    }
+
+    /// Notes that the session's last callback has returned.
+    pub(super) fn end(&self) {
+        // Release, with the acquire in `has_ended`: ordered before the count of sessions falls.
+        self.ended.store(true, Ordering::Release);
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
     }
 
     /// The running callback.

@@ -58,14 +58,20 @@ struct Crew {
 }
 
 impl Crew {
-    /// Counts one more thread, which is about to be started; its number.
+    /// Whether a thread waits that no queued work counts on.
+    fn has_free(&self) -> bool {
+        self.idle > self.queued
+    }
+
+    /// Counts a thread in that is about to be started and will wait for work; its number.
     fn enlist(&mut self) -> u64 {
         self.live += 1;
+        self.idle += 1;
         self.next += 1;
         self.next
     }
 
-    /// Counts a thread out that has nothing left to do but end.
+    /// Counts a waiting thread out, which has nothing left to do but end.
     fn retire(&mut self, number: u64) {
         self.live -= 1;
         self.leaving.push(number);
@@ -111,15 +117,8 @@ impl Pool {
         }
     }
 
-    /// Queues work that no waiting thread is free for if a thread can't be started.
-    fn queue(&self, crew: &mut Crew, work: Work) {
-        crew.queued += 1;
-        let _sent = self.sender.send(work);
-    }
-
-    /// Waits for work; `None` when it is time to end.
+    /// Waits for work; `None` when it is time to end. The thread is counted as idle already.
     fn next(&self, number: u64) -> Option<Work> {
-        self.crew.lock().idle += 1;
         loop {
             match self.receiver.recv_timeout(IDLE_MAX) {
                 Ok(work) => {
@@ -135,7 +134,7 @@ impl Pool {
                 Err(RecvTimeoutError::Timeout) => {
                     let mut crew = self.crew.lock();
                     // Work that has been queued counts on the threads that wait.
-                    if crew.idle > crew.queued {
+                    if crew.has_free() {
                         crew.idle -= 1;
                         crew.retire(number);
                         return None;
@@ -152,15 +151,40 @@ impl<F: Filter + 'static> Shared<F> {
     ///
     /// If no thread can be had, the work waits for the first that becomes free.
     pub(super) fn dispatch(self: &Arc<Self>, work: Work) {
+        if !self.reserve() {
+            self.pool.crew.lock().queued += 1;
+        }
+        self.send(work);
+    }
+
+    /// Sends work for which a thread was reserved.
+    pub(super) fn send(&self, work: Work) {
+        // The receiver lives as long as the pool.
+        let _sent = self.pool.sender.send(work);
+    }
+
+    /// Reserves a thread for work that will be sent: one that waits, or a new one.
+    ///
+    /// `false` if none can be had.
+    pub(super) fn reserve(self: &Arc<Self>) -> bool {
         self.pool.join_leaving();
         let number = {
             let mut crew = self.pool.crew.lock();
-            if crew.idle > crew.queued || crew.live >= self.pool.limit {
-                return self.pool.queue(&mut crew, work);
+            if crew.has_free() {
+                crew.queued += 1;
+                return true;
             }
+            if crew.live >= self.pool.limit {
+                return false;
+            }
+            crew.queued += 1;
             crew.enlist()
         };
-        self.start(number, Some(work));
+        let started = self.start(number);
+        if !started {
+            self.pool.crew.lock().queued -= 1;
+        }
+        started
     }
 
     /// Tries again to start a thread if there was none for queued work.
@@ -172,35 +196,30 @@ impl<F: Filter + 'static> Shared<F> {
             }
             crew.enlist()
         };
-        self.start(number, None);
+        self.start(number);
     }
 
-    /// Starts a thread that was enlisted, with its first work.
-    fn start(self: &Arc<Self>, number: u64, first: Option<Work>) {
+    /// Starts a thread that was enlisted.
+    fn start(self: &Arc<Self>, number: u64) -> bool {
         let shared = Arc::clone(self);
-        let place = Arc::new(Mutex::new(first));
-        let taken = Arc::clone(&place);
-        let started = spawn("milter", move || {
-            let first = taken.lock().take();
-            work_on(&shared, number, first);
-        });
+        let started = spawn("milter", move || work_on(&shared, number));
         let mut crew = self.pool.crew.lock();
         match started {
             Ok(handle) => {
                 crew.short = false;
                 crew.threads.insert(number, handle);
+                true
             }
             Err(error) => {
                 crew.live -= 1;
-                if let Some(work) = place.lock().take() {
-                    self.pool.queue(&mut crew, work);
-                }
+                crew.idle -= 1;
                 let logged = std::mem::replace(&mut crew.short, true);
                 let threads = crew.live;
                 drop(crew);
                 if !logged {
                     self.short_of_threads(threads, &error);
                 }
+                false
             }
         }
     }
@@ -235,16 +254,9 @@ impl<F: Filter + 'static> Shared<F> {
 }
 
 /// The life of a thread.
-fn work_on<F: Filter + 'static>(shared: &Arc<Shared<F>>, number: u64, first: Option<Work>) {
+fn work_on<F: Filter + 'static>(shared: &Arc<Shared<F>>, number: u64) {
     let mut scratch = Scratch::new();
-    let mut next = first;
-    loop {
-        // Threads that were not idle when the run was over, or have come later, see it here.
-        if next.is_none() && shared.phase() == Phase::Over {
-            shared.pool.crew.lock().retire(number);
-            break;
-        }
-        let Some(work) = next.or_else(|| shared.pool.next(number)) else { break };
+    while let Some(work) = shared.pool.next(number) {
         match work {
             Work::Loop(index) => drive(shared, index, &mut scratch),
             Work::Connection(connection, home) => {
@@ -253,7 +265,13 @@ fn work_on<F: Filter + 'static>(shared: &Arc<Shared<F>>, number: u64, first: Opt
             Work::End(mut connection) => connection.finish(shared),
             Work::Leave => {}
         }
-        next = None;
+        let mut crew = shared.pool.crew.lock();
+        // Threads that do not wait when the run is over, or come later, see it here.
+        if shared.phase() == Phase::Over {
+            crew.retire(number);
+            break;
+        }
+        crew.idle += 1;
     }
     // The supervisor may be waiting for threads to end.
     shared.control.wake();

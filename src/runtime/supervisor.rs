@@ -83,7 +83,7 @@ impl<F: Filter + 'static> Supervisor<F> {
     }
 
     fn report_left_behind(&self) {
-        for output in self.shared.detached() {
+        for output in self.shared.detached().iter().filter(|output| !output.has_ended()) {
             let callback = output.callback().map_or("a callback", |c| c.callback_name());
             let text = format!(
                 "session {}: {callback} has not returned and is left behind; xxfi_close is not \
