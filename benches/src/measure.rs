@@ -23,7 +23,7 @@ impl Pace {
     /// Time before figures are taken: caches, pools and estimates settle.
     pub fn warmup(self) -> Duration {
         Duration::from_millis(match self {
-            Pace::Full => 400,
+            Pace::Full => 250,
             Pace::Quick => 120,
             Pace::Smoke => 10,
         })
@@ -32,7 +32,7 @@ impl Pace {
     /// Time in which figures are taken.
     pub fn window(self) -> Duration {
         Duration::from_millis(match self {
-            Pace::Full => 2_000,
+            Pace::Full => 1_000,
             Pace::Quick => 350,
             Pace::Smoke => 50,
         })
@@ -85,6 +85,8 @@ pub struct Bench<'a> {
     pub programs: &'a Programs,
     /// How thorough.
     pub pace: Pace,
+    /// Time in which figures are taken.
+    pub window: Duration,
 }
 
 /// What measures one subject under one load: a value for each metric.
@@ -126,12 +128,12 @@ impl Bench<'_> {
     }
 
     /// Runs a plan against a server, and takes figures after the warm-up.
-    pub fn window(&self, server: &Server, plan: &Plan) -> Result<Window> {
-        self.window_of(server, plan, self.pace.warmup(), self.pace.window())
+    pub fn watch(&self, server: &Server, plan: &Plan) -> Result<Window> {
+        self.watch_for(server, plan, self.pace.warmup(), self.window)
     }
 
     /// The same with given times; the warm-up is never shorter than the start of all connections.
-    pub fn window_of(
+    pub fn watch_for(
         &self,
         server: &Server,
         plan: &Plan,

@@ -3,6 +3,7 @@
 use crate::measure::Pace;
 use crate::subject::Subject;
 use c_tests::{Error, Result};
+use std::time::Duration;
 
 /// What to do.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub struct Options {
     pub subjects: Vec<Subject>,
     /// Rounds; `None`: what the pace says.
     pub rounds: Option<usize>,
+    /// Length of a window; `None`: what the pace says.
+    pub window: Option<Duration>,
     /// Only compare the instruction count with its limit.
     pub gate: bool,
     /// Write the results into docs/ too.
@@ -31,6 +34,7 @@ what they reach, the ratios of each round, and which targets are reached. Takes 
   --smoke            a moment of each load, to see that it works; figures mean nothing
   --only LOAD        only loads whose names begin so (may be repeated); --list names them
   --rounds N         rounds of each load
+  --window MS        how long figures are taken each time
   --subject NAME     only ours, reference, threads or epoll (may be repeated)
   --callgrind-gate   only count instructions per message, and fail above the recorded limit
   --publish          also write docs/performance.md, its chart and its raw figures
@@ -47,6 +51,7 @@ pub fn parse() -> Result<Option<Options>> {
         only: Vec::new(),
         subjects: Vec::new(),
         rounds: None,
+        window: None,
         gate: false,
         publish: false,
     };
@@ -69,6 +74,10 @@ pub fn parse() -> Result<Option<Options>> {
             }
             Long("rounds") => {
                 options.rounds = Some(parser.value().and_then(|v| v.parse()).map_err(fail)?);
+            }
+            Long("window") => {
+                let millis = parser.value().and_then(|v| v.parse()).map_err(fail)?;
+                options.window = Some(Duration::from_millis(millis));
             }
             Long("callgrind-gate") => options.gate = true,
             Long("publish") => options.publish = true,

@@ -68,9 +68,10 @@ fn value(round: &[(Subject, Vec<f64>)], subject: Subject, metric: usize) -> Opti
 /// Measures the loads that were asked for.
 pub fn run(options: &Options) -> Result<Results> {
     let programs = Programs::build()?;
-    let bench = Bench { programs: &programs, pace: options.pace };
+    let window = options.window.unwrap_or(options.pace.window());
+    let bench = Bench { programs: &programs, pace: options.pace, window };
     let loads = chosen(&options.only, options.pace)?;
-    let rounds = options.rounds.unwrap_or(options.pace.pick(5, 2, 1));
+    let rounds = options.rounds.unwrap_or(options.pace.pick(7, 2, 1));
     let mut results = Results {
         machine: Machine::here(),
         pace: options.pace,
@@ -164,7 +165,8 @@ pub fn gate() -> Result<bool> {
         Error("benches/instructions.limit has no line with a number of instructions".into())
     })?;
     let programs = Programs::build()?;
-    let bench = Bench { programs: &programs, pace: Pace::Full };
+    let pace = Pace::Full;
+    let bench = Bench { programs: &programs, pace, window: pace.window() };
     let counts = instructions::per_message(&bench, Subject::Ours)?;
     let library = counts.library.round() as u64;
     println!("{library} user instructions per message inside the library; the limit is {limit}");

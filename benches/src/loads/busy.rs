@@ -54,7 +54,7 @@ fn typical(connections: usize, reuse: bool, tcp: bool) -> Load {
             let server = bench.start(subject, &Setup { tcp, ..Setup::PLAIN })?;
             let script = shared_script(&Shape::TYPICAL);
             let plan = Plan { reuse, ..Plan::new(&server.address, &script, connections) };
-            let window = bench.window(&server, &plan)?;
+            let window = bench.watch(&server, &plan)?;
             Ok(vec![window.rate, window.cpu_each])
         }),
     }
@@ -72,7 +72,7 @@ fn no_reply() -> Load {
             let server = bench.start(subject, &Setup::PLAIN.with(&["-n"]))?;
             let script = shared_script(&Shape { no_reply: true, ..Shape::TYPICAL });
             let plan = Plan { reuse: true, ..Plan::new(&server.address, &script, 8) };
-            let window = bench.window(&server, &plan)?;
+            let window = bench.watch(&server, &plan)?;
             Ok(vec![window.rate, window.cpu_each])
         }),
     }
@@ -89,7 +89,7 @@ fn connects() -> Load {
         measure: Box::new(|bench, subject| {
             let server = bench.start(subject, &Setup::PLAIN)?;
             let plan = Plan::new(&server.address, &Arc::new(connect_and_quit()), 64);
-            let window = bench.window(&server, &plan)?;
+            let window = bench.watch(&server, &plan)?;
             Ok(vec![window.rate, window.cpu_each])
         }),
     }
@@ -107,7 +107,7 @@ fn bodies() -> Load {
         measure: Box::new(|bench, subject| {
             let server = bench.start(subject, &Setup::PLAIN)?;
             let script = shared_script(&Shape { body: SIZE, ..Shape::TYPICAL });
-            let window = bench.window(&server, &Plan::new(&server.address, &script, 4))?;
+            let window = bench.watch(&server, &Plan::new(&server.address, &script, 4))?;
             Ok(vec![window.rate * SIZE as f64 / 1e6])
         }),
     }
@@ -129,7 +129,7 @@ fn pausing(connections: usize, millis: u64) -> Load {
         measure: Box::new(move |bench, subject| {
             let server = bench.start(subject, &Setup::PLAIN)?;
             let plan = pausing_plan(&server.address, connections, millis);
-            let window = bench.window(&server, &plan)?;
+            let window = bench.watch(&server, &plan)?;
             Ok(vec![
                 window.rate,
                 window.cpu_each,
@@ -164,7 +164,7 @@ fn short_messages() -> Load {
             let server = bench.start(subject, &Setup::PLAIN)?;
             let script = shared_script(&Shape::SHORT);
             let plan = Plan { reuse: true, ..Plan::new(&server.address, &script, 128) };
-            let window = bench.window(&server, &plan)?;
+            let window = bench.watch(&server, &plan)?;
             Ok(vec![window.rate, millis(window.outcome.longest)])
         }),
     }

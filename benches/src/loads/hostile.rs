@@ -81,7 +81,7 @@ fn dripped() -> Vec<u8> {
 fn drip(bench: &Bench<'_>, subject: Subject) -> Result<Vec<f64>> {
     let server = bench.start(subject, &Setup::PLAIN)?;
     let plan = pausing_plan(&server.address, 64, 5);
-    let alone = bench.window(&server, &plan)?;
+    let alone = bench.watch(&server, &plan)?;
     let peers = in_message(&server, bench.pace.pick(1_000, 1_000, 50))?;
     let stop = AtomicBool::new(false);
     let (beside, threads) = std::thread::scope(|scope| {
@@ -103,7 +103,7 @@ fn drip(bench: &Bench<'_>, subject: Subject) -> Result<Vec<f64>> {
         });
         // Every peer has begun its packet by then.
         std::thread::sleep(Duration::from_millis(100));
-        let beside = bench.window(&server, &plan);
+        let beside = bench.watch(&server, &plan);
         let usage = server.usage();
         stop.store(true, Ordering::Relaxed);
         (beside, usage.map(|usage| usage.threads))
@@ -163,7 +163,7 @@ fn descriptors(bench: &Bench<'_>, subject: Subject) -> Result<Vec<f64>> {
     let mut answered = Vec::new();
     while take_answered(&mut waiting, Duration::from_millis(300), &mut answered)? {}
     let (begin, cpu) = (Instant::now(), server.cpu_time()?);
-    std::thread::sleep(bench.pace.window());
+    std::thread::sleep(bench.window);
     let burnt = (server.cpu_time()? - cpu).as_secs_f64() / begin.elapsed().as_secs_f64();
     let meanwhile = server.log_lines()?.len();
     let room = Instant::now();

@@ -69,9 +69,9 @@ fn idle(count: usize, subjects: &'static [Subject], long: bool) -> Load {
 fn beside_idle(bench: &Bench<'_>, subject: Subject) -> Result<Vec<f64>> {
     let server = bench.start(subject, &Setup::PLAIN)?;
     let plan = pausing_plan(&server.address, 64, 5);
-    let alone = bench.window(&server, &plan)?;
+    let alone = bench.watch(&server, &plan)?;
     let _idle = open(&server, bench.pace.pick(10_000, 10_000, 200))?;
-    let beside = bench.window(&server, &plan)?;
+    let beside = bench.watch(&server, &plan)?;
     let p99 = |window: &crate::measure::Window| micros(&window.outcome.commands, 0.99);
     Ok(vec![
         beside.rate,

@@ -59,7 +59,7 @@ fn single(bench: &Bench<'_>, subject: Subject) -> Result<Vec<f64>> {
     let script = shared_script(&Shape::TYPICAL);
     serial::until(&server.address, &script, Instant::now() + bench.pace.warmup())?;
     let (begin, cpu) = (Instant::now(), server.cpu_time()?);
-    let (count, outcome) = serial::until(&server.address, &script, begin + bench.pace.window())?;
+    let (count, outcome) = serial::until(&server.address, &script, begin + bench.window)?;
     let (took, cpu) = (begin.elapsed(), server.cpu_time()? - cpu);
     let mut values =
         vec![count as f64 / took.as_secs_f64(), cpu.as_secs_f64() * 1e6 / count as f64];

@@ -92,8 +92,8 @@ fn blocked(
     // Figures of connections that begin all at once are about that beginning.
     let warmup = if spread.is_zero() { Duration::ZERO } else { bench.pace.warmup() };
     // Callbacks under way at the end of the window are not in the rate: a short one tells little.
-    let window = bench.pace.window().max(CALLBACK * bench.pace.pick(40, 20, 4));
-    bench.window_of(&server, &plan, warmup, window)
+    let window = bench.window.max(CALLBACK * bench.pace.pick(40, 20, 4));
+    bench.watch_for(&server, &plan, warmup, window)
 }
 
 fn start_slow(bench: &Bench<'_>, subject: Subject, callback: Duration) -> Result<Server> {
