@@ -107,11 +107,19 @@ impl Pool {
 
     /// Joins the threads that have ended or are about to.
     pub(super) fn join_leaving(&self) {
-        let handles: Vec<_> = {
+        let mut handles = Vec::new();
+        {
             let mut crew = self.crew.lock();
-            let leaving = std::mem::take(&mut crew.leaving);
-            leaving.iter().filter_map(|number| crew.threads.remove(number)).collect()
-        };
+            let Crew { leaving, threads, .. } = &mut *crew;
+            leaving.retain(|number| match threads.remove(number) {
+                Some(handle) => {
+                    handles.push(handle);
+                    false
+                }
+                // The thread that started it has not entered its handle yet.
+                None => true,
+            });
+        }
         for handle in handles {
             let _panicked = handle.join();
         }
