@@ -3,7 +3,7 @@
 mod runtime_support;
 
 use c_tests::Linkage;
-use runtime_support::{Filter, Session};
+use runtime_support::{Filter, Session, eventually};
 use std::collections::BTreeMap;
 
 /// As many as a busy MTA has processes.
@@ -35,6 +35,8 @@ fn many_callbacks_run_at_the_same_time() {
             filter.wait_for(&format!("{} closed", name(n)));
         }
     }
+    assert!(filter.threads() > MANY / 2, "{} threads", filter.threads());
+    eventually("spare threads leave", || filter.threads() <= 8);
     filter.stop();
 }
 
