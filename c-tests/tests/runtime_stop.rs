@@ -209,6 +209,27 @@ fn a_callback_that_never_returns_is_named_and_left_behind() {
     assert_eq!(of_session, [&&"stuck released".to_owned()], "no callback after smfi_main");
 }
 
+#[test]
+fn a_close_callback_that_never_returns_is_named_and_left_behind() {
+    let filter = Filter::start(&[]);
+    let pipe = filter.pipe();
+    let mut stuck = filter.session("stuck");
+    stuck.task("close", &pipe.block());
+    let mut others: Vec<_> = (0..20).map(|n| filter.session(&format!("other{n}"))).collect();
+    filter.signal(Signal::TERM);
+    // Those that come after the blocked one in its loop are closed all the same.
+    for other in &mut others {
+        other.closed();
+    }
+    assert_eq!(filter.returned(1).0, "0");
+    let log = filter.log();
+    assert!(log.iter().any(|line| line.contains("xxfi_close has not returned")), "{log:?}");
+    pipe.release();
+    stuck_is_over(&filter);
+    let (events, _) = filter.end();
+    assert_eq!(events.iter().filter(|e| e.starts_with("other")).count(), 20);
+}
+
 fn stuck_is_over(filter: &Filter) {
     filter.wait_for("stuck released");
     eventually("the thread left behind ends", || filter.threads() == 1);
