@@ -103,9 +103,12 @@ look() {
             want g++ g++
             want clang clang
             want clang++ clang
+            # Makes the key that opendkim signs with.
             want openssl openssl
-            # The tests unpack packages with apt-get and dpkg, and read ELF files with binutils.
+            # To read the symbols of libraries.
             want readelf binutils
+            # To count the system calls of a filter; tried by the test of the benchmarks.
+            want strace strace
             ;;
         lint)
             want shellcheck shellcheck
