@@ -18,6 +18,7 @@ fail() {
 [ $# -ge 2 ] || fail "usage: unpack.sh ROOT PACKAGE..."
 root=$1
 shift
+advice="try again after apt-get update as root"
 command -v apt-get >/dev/null || fail "apt-get not found: these tests need Debian or Ubuntu"
 
 installed() {
@@ -58,18 +59,17 @@ download() {
 }
 
 fetch() {
-    if ! apt-cache show "$1" >/dev/null 2>&1; then
-        # A new machine has no package lists yet.
-        apt-get -qq update || fail "no package lists: run apt-get update as root"
-    fi
+    # A new machine has no package lists yet.
+    apt-cache show "$1" >/dev/null 2>&1 || apt-get -qq update || fail "no package lists: $advice"
     rm -rf "$root.partial"
     mkdir -p "$root.partial"
     debs=${DEB_CACHE:-$root.debs}
     mkdir -p "$debs"
     # shellcheck disable=SC2046 # one word per package
     set -- $(closure "$@")
-    (cd "$debs" && download "$@") ||
-        fail "apt-get download failed for $*: is the package mirror reachable?"
+    # Old lists name versions that the mirror has replaced since.
+    (cd "$debs" && { download "$@" || { apt-get -qq update && download "$@"; }; }) ||
+        fail "apt-get download failed for $*: is the package mirror reachable? $advice"
     # By name, as a cache may hold older versions too; apt names only files it does not find.
     for deb in $(cd / && apt-get -qq --print-uris download "$@" | cut -d ' ' -f 2); do
         dpkg -x "$debs/$deb" "$root.partial"
