@@ -3,7 +3,7 @@
 
 use crate::instructions;
 use crate::loads;
-use crate::measure::{Bench, Load, Metric, Pace};
+use crate::measure::{Bench, Load, Metric, Pace, Weight};
 use crate::options::Options;
 use crate::report::Machine;
 use crate::subject::{Programs, Subject};
@@ -71,7 +71,6 @@ pub fn run(options: &Options) -> Result<Results> {
     let window = options.window.unwrap_or(options.pace.window());
     let bench = Bench { programs: &programs, pace: options.pace, window };
     let loads = chosen(&options.only, options.pace)?;
-    let rounds = options.rounds.unwrap_or(options.pace.pick(7, 2, 1));
     let mut results = Results {
         machine: Machine::here(),
         pace: options.pace,
@@ -83,6 +82,10 @@ pub fn run(options: &Options) -> Result<Results> {
         eprintln!("[{}/{}] {}", n + 1, loads.len(), load.title);
         let wanted = |s: &Subject| options.subjects.is_empty() || options.subjects.contains(s);
         let subjects: Vec<Subject> = load.subjects.iter().copied().filter(wanted).collect();
+        let rounds = options.rounds.unwrap_or(match load.weight {
+            Weight::Light => options.pace.pick(7, 2, 1),
+            Weight::Heavy | Weight::Long => options.pace.pick(5, 1, 1),
+        });
         let (result, failures) = measure(&bench, load, &subjects, rounds, start);
         results.loads.push(result);
         results.failures.extend(failures);
@@ -99,7 +102,7 @@ fn chosen(only: &[String], pace: Pace) -> Result<Vec<Load>> {
         return Err(Error(format!("no load is called {unknown}; --list names them")));
     }
     let wanted = |load: &Load| match only {
-        [] => !(load.long && pace == Pace::Quick),
+        [] => !(load.weight == Weight::Long && pace == Pace::Quick),
         _ => only.iter().any(|o| load.name.starts_with(o)),
     };
     Ok(all.into_iter().filter(wanted).collect())

@@ -109,6 +109,15 @@ impl Outcome {
     pub fn starved(&self) -> usize {
         self.each.iter().filter(|n| **n == 0).count()
     }
+
+    /// A quantile of the commands' latencies in microseconds; if no command was answered, how long
+    /// one has waited.
+    pub fn command(&self, quantile: f64) -> f64 {
+        match self.commands.is_empty() {
+            true => self.longest.as_secs_f64() * 1e6,
+            false => micros(&self.commands, quantile),
+        }
+    }
 }
 
 /// Nanoseconds from 1 µs to 60 s, to 1 %.

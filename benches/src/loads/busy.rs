@@ -1,7 +1,7 @@
 //! Clients that send as fast as they are answered, and clients that pause.
 
-use crate::client::{Plan, micros};
-use crate::measure::{Load, Metric, higher, lower, shared_script};
+use crate::client::Plan;
+use crate::measure::{Load, Metric, Weight, higher, lower, shared_script};
 use crate::message::{Shape, connect_and_quit};
 use crate::server::Setup;
 use crate::subject::Subject;
@@ -49,7 +49,7 @@ fn typical(connections: usize, reuse: bool, tcp: bool) -> Load {
         title,
         subjects: &Subject::ALL,
         metrics: rate_and_cpu(),
-        long: false,
+        weight: Weight::Light,
         measure: Box::new(move |bench, subject| {
             let server = bench.start(subject, &Setup { tcp, ..Setup::PLAIN })?;
             let script = shared_script(&Shape::TYPICAL);
@@ -67,7 +67,7 @@ fn no_reply() -> Load {
         title: "no replies but the last, pipelined, C=8 reused".into(),
         subjects: &Subject::ALL,
         metrics: rate_and_cpu(),
-        long: false,
+        weight: Weight::Light,
         measure: Box::new(|bench, subject| {
             let server = bench.start(subject, &Setup::PLAIN.with(&["-n"]))?;
             let script = shared_script(&Shape { no_reply: true, ..Shape::TYPICAL });
@@ -85,7 +85,7 @@ fn connects() -> Load {
         title: "connect, negotiate, quit at C=64".into(),
         subjects: &Subject::ALL,
         metrics: vec![higher("sessions", "/s"), lower("CPU per session", "µs")],
-        long: false,
+        weight: Weight::Light,
         measure: Box::new(|bench, subject| {
             let server = bench.start(subject, &Setup::PLAIN)?;
             let plan = Plan::new(&server.address, &Arc::new(connect_and_quit()), 64);
@@ -103,7 +103,7 @@ fn bodies() -> Load {
         title: "1 MiB bodies, C=4".into(),
         subjects: &Subject::ALL,
         metrics: vec![higher("throughput", "MB/s")],
-        long: false,
+        weight: Weight::Light,
         measure: Box::new(|bench, subject| {
             let server = bench.start(subject, &Setup::PLAIN)?;
             let script = shared_script(&Shape { body: SIZE, ..Shape::TYPICAL });
@@ -125,7 +125,7 @@ fn pausing(connections: usize, millis: u64) -> Load {
             lower("command p50", "µs"),
             lower("command p99", "µs"),
         ],
-        long: false,
+        weight: Weight::Light,
         measure: Box::new(move |bench, subject| {
             let server = bench.start(subject, &Setup::PLAIN)?;
             let plan = pausing_plan(&server.address, connections, millis);
@@ -133,8 +133,8 @@ fn pausing(connections: usize, millis: u64) -> Load {
             Ok(vec![
                 window.rate,
                 window.cpu_each,
-                micros(&window.outcome.commands, 0.5),
-                micros(&window.outcome.commands, 0.99),
+                window.outcome.command(0.5),
+                window.outcome.command(0.99),
             ])
         }),
     }
@@ -159,7 +159,7 @@ fn short_messages() -> Load {
         title: "128 connections at once that stay busy, short messages".into(),
         subjects: &Subject::ALL,
         metrics: vec![higher("messages", "/s"), lower("longest wait", "ms")],
-        long: false,
+        weight: Weight::Light,
         measure: Box::new(|bench, subject| {
             let server = bench.start(subject, &Setup::PLAIN)?;
             let script = shared_script(&Shape::SHORT);

@@ -4,8 +4,7 @@ use super::busy::{millis, pausing_plan};
 use super::idle::{TO_EHLO, open};
 use super::last::LastCommand;
 use crate::client::held::{connect, open_idle, send_all};
-use crate::client::micros;
-use crate::measure::{Bench, Load, higher, lower, shared_script};
+use crate::measure::{Bench, Load, Weight, higher, lower, shared_script};
 use crate::message::{Shape, connect_and_quit};
 use crate::server::{Server, Setup};
 use crate::subject::Subject;
@@ -29,7 +28,7 @@ pub(super) fn loads() -> Vec<Load> {
                 higher("messages, share of undisturbed", "%"),
                 lower("command p99, share of undisturbed", "%"),
             ],
-            long: false,
+            weight: Weight::Heavy,
             measure: Box::new(drip),
         },
         Load {
@@ -37,7 +36,7 @@ pub(super) fn loads() -> Vec<Load> {
             title: "a peer that drips, with a timeout of 1 s".into(),
             subjects: &Subject::LIBRARIES,
             metrics: vec![lower("cut after (4: not cut)", "s")],
-            long: false,
+            weight: Weight::Heavy,
             measure: Box::new(deadline),
         },
         Load {
@@ -51,7 +50,7 @@ pub(super) fn loads() -> Vec<Load> {
                 lower("next reply after room was made", "ms"),
                 lower("connections never answered", ""),
             ],
-            long: false,
+            weight: Weight::Heavy,
             measure: Box::new(descriptors),
         },
         Load {
@@ -64,7 +63,7 @@ pub(super) fn loads() -> Vec<Load> {
                 higher("xxfi_close calls for them", ""),
                 higher("of 10 messages in hand, answered", ""),
             ],
-            long: false,
+            weight: Weight::Heavy,
             measure: Box::new(stop),
         },
     ]
@@ -109,7 +108,7 @@ fn drip(bench: &Bench<'_>, subject: Subject) -> Result<Vec<f64>> {
         (beside, usage.map(|usage| usage.threads))
     });
     let beside = beside?;
-    let p99 = |window: &crate::measure::Window| micros(&window.outcome.commands, 0.99);
+    let p99 = |window: &crate::measure::Window| window.outcome.command(0.99);
     Ok(vec![threads? as f64, 100.0 * beside.rate / alone.rate, 100.0 * p99(&beside) / p99(&alone)])
 }
 

@@ -1,8 +1,8 @@
 //! Connections that are open and say nothing, alone and beside clients that are active.
 
 use super::busy::pausing_plan;
-use crate::client::{held, micros};
-use crate::measure::{Bench, Load, higher, lower, shared_script};
+use crate::client::held;
+use crate::measure::{Bench, Load, Weight, higher, lower, shared_script};
 use crate::message::Shape;
 use crate::server::{Server, Setup};
 use crate::subject::Subject;
@@ -18,8 +18,8 @@ const WITHOUT_THREADS: &[Subject] = &[Subject::Ours, Subject::Reference, Subject
 /// Loads of idle connections.
 pub(super) fn loads() -> Vec<Load> {
     vec![
-        idle(10_000, &Subject::ALL, false),
-        idle(15_000, WITHOUT_THREADS, true),
+        idle(10_000, &Subject::ALL, Weight::Heavy),
+        idle(15_000, WITHOUT_THREADS, Weight::Long),
         Load {
             name: "idle-active".into(),
             title: "10,000 idle and 64 clients that pause 5 ms".into(),
@@ -30,7 +30,7 @@ pub(super) fn loads() -> Vec<Load> {
                 higher("messages, share of those without idle", "%"),
                 lower("command p99, share of that without idle", "%"),
             ],
-            long: false,
+            weight: Weight::Heavy,
             measure: Box::new(beside_idle),
         },
     ]
@@ -41,7 +41,7 @@ pub(super) fn open(server: &Server, count: usize) -> Result<Vec<OwnedFd>> {
     held::open_idle(&server.address, &shared_script(&Shape::TYPICAL), TO_EHLO, count)
 }
 
-fn idle(count: usize, subjects: &'static [Subject], long: bool) -> Load {
+fn idle(count: usize, subjects: &'static [Subject], weight: Weight) -> Load {
     Load {
         name: format!("idle-{count}"),
         title: format!("{count} idle"),
@@ -51,7 +51,7 @@ fn idle(count: usize, subjects: &'static [Subject], long: bool) -> Load {
             lower("RSS beyond start", "MB"),
             lower("virtual", "GiB"),
         ],
-        long,
+        weight,
         measure: Box::new(move |bench, subject| {
             let server = bench.start(subject, &Setup::PLAIN)?;
             let before = server.usage()?;
@@ -72,7 +72,7 @@ fn beside_idle(bench: &Bench<'_>, subject: Subject) -> Result<Vec<f64>> {
     let alone = bench.watch(&server, &plan)?;
     let _idle = open(&server, bench.pace.pick(10_000, 10_000, 200))?;
     let beside = bench.watch(&server, &plan)?;
-    let p99 = |window: &crate::measure::Window| micros(&window.outcome.commands, 0.99);
+    let p99 = |window: &crate::measure::Window| window.outcome.command(0.99);
     Ok(vec![
         beside.rate,
         p99(&beside),

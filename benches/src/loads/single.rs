@@ -1,7 +1,7 @@
 //! One client: the latency of each command and message, and what a message costs.
 
 use crate::client::{micros, serial};
-use crate::measure::{Bench, Load, higher, lower, shared_script};
+use crate::measure::{Bench, Load, Weight, higher, lower, shared_script};
 use crate::message::Shape;
 use crate::server::{Pinned, Setup};
 use crate::subject::Subject;
@@ -28,7 +28,7 @@ pub(super) fn loads() -> Vec<Load> {
                 lower("message p90", "µs"),
                 lower("message p99", "µs"),
             ],
-            long: false,
+            weight: Weight::Light,
             measure: Box::new(single),
         },
         Load {
@@ -36,7 +36,7 @@ pub(super) fn loads() -> Vec<Load> {
             title: "start-up".into(),
             subjects: &Subject::ALL,
             metrics: vec![lower("until it accepts", "ms")],
-            long: false,
+            weight: Weight::Light,
             measure: Box::new(|bench, subject| {
                 let server = bench.start(subject, &Setup::PLAIN)?;
                 Ok(vec![server.started_in.as_secs_f64() * 1e3])
@@ -47,7 +47,7 @@ pub(super) fn loads() -> Vec<Load> {
             title: "C=1 over TCP loopback".into(),
             subjects: &Subject::ALL,
             metrics: vec![lower("end of message p50", "ms"), lower("end of message p99", "ms")],
-            long: false,
+            weight: Weight::Light,
             measure: Box::new(changes),
         },
     ]

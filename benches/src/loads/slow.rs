@@ -2,8 +2,8 @@
 
 use super::busy::millis;
 use super::last::LastCommand;
-use crate::client::{Plan, Run, micros};
-use crate::measure::{Bench, Load, Metric, Window, higher, lower, shared_script};
+use crate::client::{Plan, Run};
+use crate::measure::{Bench, Load, Metric, Weight, Window, higher, lower, shared_script};
 use crate::message::Shape;
 use crate::server::{Server, Setup};
 use crate::subject::Subject;
@@ -28,7 +28,7 @@ pub(super) fn loads() -> Vec<Load> {
         title: "bursts of 800 short sessions beside 200 with callbacks of 5 s".into(),
         subjects: SUBJECTS,
         metrics: vec![lower("short sessions, longest wait", "ms"), lower("command p99", "ms")],
-        long: false,
+        weight: Weight::Heavy,
         measure: Box::new(mixed),
     });
     loads.push(Load {
@@ -41,7 +41,7 @@ pub(super) fn loads() -> Vec<Load> {
             lower("RSS beyond start", "MB"),
             lower("virtual", "GiB"),
         ],
-        long: true,
+        weight: Weight::Long,
         measure: Box::new(shrink),
     });
     loads
@@ -55,6 +55,7 @@ fn metrics() -> Vec<Metric> {
         lower("new connections, longest wait", "ms"),
         lower("reused, longest wait", "ms"),
         lower("all at once, longest wait", "ms"),
+        lower("connections starved", ""),
     ]
 }
 
@@ -65,7 +66,7 @@ fn fifty_millis(connections: usize) -> Load {
         title: format!("50 ms callbacks, C={connections}"),
         subjects: SUBJECTS,
         metrics: metrics(),
-        long: connections == 1_000,
+        weight: if connections == 1_000 { Weight::Long } else { Weight::Heavy },
         measure: Box::new(move |bench, subject| {
             let windows = [(false, CALLBACK), (true, CALLBACK), (true, Duration::ZERO)]
                 .into_iter()
@@ -74,7 +75,8 @@ fn fifty_millis(connections: usize) -> Load {
             let ideal = connections as f64 / CALLBACK.as_secs_f64();
             let shares = windows.iter().map(|window| 100.0 * window.rate / ideal);
             let waits = windows.iter().map(|window| millis(window.outcome.longest));
-            Ok(shares.chain(waits).collect())
+            let starved: usize = windows.iter().map(|window| window.outcome.starved()).sum();
+            Ok(shares.chain(waits).chain([starved as f64]).collect())
         }),
     }
 }
@@ -107,7 +109,7 @@ fn six() -> Load {
         title: "six sessions at once, 2 s callback each".into(),
         subjects: SUBJECTS,
         metrics: vec![lower("the last finishes after, callback times", "×")],
-        long: false,
+        weight: Weight::Heavy,
         measure: Box::new(|bench, subject| {
             let callback = Duration::from_millis(bench.pace.pick(2_000, 500, 50));
             let server = start_slow(bench, subject, callback)?;
@@ -152,7 +154,7 @@ fn mixed(bench: &Bench<'_>, subject: Subject) -> Result<Vec<f64>> {
     while begin.elapsed() < end {
         let (_, outcome) = to_the_end(&burst)?;
         longest = longest.max(outcome.longest);
-        p99 = p99.max(micros(&outcome.commands, 0.99) / 1e3);
+        p99 = p99.max(outcome.command(0.99) / 1e3);
         std::thread::sleep(Duration::from_millis(100));
     }
     blocking.finish()?;

@@ -2,7 +2,7 @@
 
 use crate::client::{Plan, Run, serial};
 use crate::instructions;
-use crate::measure::{Bench, Load, lower, shared_script};
+use crate::measure::{Bench, Load, Weight, lower, shared_script};
 use crate::message::Shape;
 use crate::server::{Server, Setup};
 use crate::subject::Subject;
@@ -19,7 +19,7 @@ pub(super) fn loads() -> Vec<Load> {
             title: "system calls".into(),
             subjects: &Subject::ALL,
             metrics: vec![lower("per message, C=1", ""), lower("per message, C=64", "")],
-            long: false,
+            weight: Weight::Light,
             measure: Box::new(|bench, subject| {
                 Ok(vec![system_calls(bench, subject, 1)?, system_calls(bench, subject, 64)?])
             }),
@@ -29,7 +29,7 @@ pub(super) fn loads() -> Vec<Load> {
             title: "user instructions".into(),
             subjects: &Subject::LIBRARIES,
             metrics: vec![lower("per message, library", ""), lower("per message, all", "")],
-            long: false,
+            weight: Weight::Light,
             measure: Box::new(|bench, subject| {
                 let counts = instructions::per_message(bench, subject)?;
                 Ok(vec![counts.library, counts.all])
