@@ -13,6 +13,7 @@ use crate::proto::frame;
 use crate::proto::response::{Payload, letter};
 use crate::session::{Filter, Flow, Output, Report, Session};
 use crate::sys::socket::receive;
+use crate::sys::thread::Stopwatch;
 
 /// Bytes received at once.
 const READ_SIZE: usize = 128 << 10;
@@ -259,11 +260,11 @@ impl Connection {
         let Some(bytes) = buffer.get_mut(payload.start..=end) else { return Flow::Close };
         // Callbacks get strings in place; the byte behind them belongs to the next packet.
         let saved = bytes.last_mut().map(std::mem::take);
-        let start = (!inline).then(Instant::now);
+        let watch = (!inline).then(Stopwatch::start);
         self.output.enter(command);
         let flow = self.session.process(&shared.filter, command, bytes);
-        if let Some(start) = start {
-            shared.estimates.observe(command, start.elapsed());
+        if let Some(watch) = watch {
+            shared.estimates.observe(command, watch.elapsed());
         }
         if let (Some(last), Some(saved)) = (bytes.last_mut(), saved) {
             *last = saved;

@@ -12,6 +12,7 @@ use super::pool::Work;
 use super::shared::{Phase, Shared};
 use crate::session::Filter;
 use crate::sys::poller::Events;
+use crate::sys::thread::StateView;
 
 /// Runs a loop until it is taken away or the run is over.
 pub(super) fn drive<F: Filter + 'static>(
@@ -20,6 +21,7 @@ pub(super) fn drive<F: Filter + 'static>(
     scratch: &mut Scratch,
 ) {
     let Some(this) = shared.loops.get(index) else { return };
+    *this.owner.lock() = StateView::own();
     this.owned.store(true, Ordering::Relaxed);
     let mut events = Events::default();
     scratch.now = Instant::now();

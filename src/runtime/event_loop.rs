@@ -18,6 +18,7 @@ use crate::net::listener::Listener;
 use crate::session::Filter;
 use crate::sys::log::Priority;
 use crate::sys::poller::Poller;
+use crate::sys::thread::StateView;
 use crate::sys::waker::Waker;
 
 pub(super) const WAKER_KEY: u64 = 0;
@@ -85,6 +86,8 @@ pub(super) struct EventLoop {
     sessions: AtomicUsize,
     /// A thread owns the loop.
     pub(super) owned: AtomicBool,
+    /// That thread's state, where it can be seen.
+    pub(super) owner: Mutex<Option<StateView>>,
 }
 
 impl EventLoop {
@@ -96,6 +99,7 @@ impl EventLoop {
             state: Mutex::default(),
             sessions: AtomicUsize::new(0),
             owned: AtomicBool::new(false),
+            owner: Mutex::new(None),
         };
         event_loop.poller.add(&event_loop.waker, WAKER_KEY, false)?;
         Ok(event_loop)

@@ -11,9 +11,13 @@ use super::stop::Level;
 use crate::session::Filter;
 use crate::sys::log::Priority;
 use crate::sys::poller::{Events, Poller};
+use crate::sys::thread::StateView;
 
 /// Time between two looks at the loops. A turn seen in two looks is taken for blocked.
 const TICK: Duration = Duration::from_millis(1);
+/// Looks after which a turn is taken for blocked although its thread could run: it computes for
+/// long, or the system has no processor for it. A new owner would hardly fare better.
+const BUSY_LOOKS: u32 = 10;
 /// Looks without any turn before the supervisor sleeps until one begins.
 const QUIET_TICKS: u32 = 16;
 /// Time between two tries to start a thread for which there is work.
@@ -29,8 +33,8 @@ pub(super) struct Supervisor<F> {
     shared: Arc<Shared<F>>,
     poller: Poller,
     events: Events,
-    /// The turn each loop was in at the last look.
-    seen: Vec<u64>,
+    /// The turn each loop was in at the last look, and in how many looks before that.
+    seen: Vec<(u64, u32)>,
     quiet: u32,
 }
 
@@ -40,7 +44,7 @@ impl<F: Filter + 'static> Supervisor<F> {
         if let Some(waker) = shared.control.waker() {
             poller.add(waker, 0, false)?;
         }
-        let seen = vec![0; shared.loops.len()];
+        let seen = vec![(0, 0); shared.loops.len()];
         Ok(Supervisor { shared, poller, events: Events::default(), seen, quiet: 0 })
     }
 
@@ -139,9 +143,18 @@ impl<F: Filter + 'static> Supervisor<F> {
         for (index, event_loop) in self.shared.loops.iter().enumerate() {
             let (turn, in_turn) = event_loop.turn.look();
             let Some(seen) = self.seen.get_mut(index) else { continue };
-            let before = std::mem::replace(seen, turn);
+            let (before, looks) = *seen;
             busy |= in_turn || before != turn;
-            if in_turn && before == turn && event_loop.turn.end(turn) {
+            let looks = if before == turn { looks + 1 } else { 0 };
+            *seen = (turn, looks);
+            if !in_turn || looks == 0 {
+                continue;
+            }
+            let computes = || event_loop.owner.lock().as_ref().is_some_and(StateView::could_run);
+            if looks < BUSY_LOOKS && computes() {
+                continue;
+            }
+            if event_loop.turn.end(turn) {
                 let detach = |output: &_| self.shared.detach(output);
                 if let Some(output) = event_loop.let_go(detach) {
                     output.hold_no_more();

@@ -1,7 +1,12 @@
 //! Threads that run callbacks of C programs.
 
+use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::fd::above_stdio;
 
 /// Bytes. C filters put large buffers on the stack; the defaults of musl (128 KiB), of macOS
 /// (512 KiB) and of Rust (2 MiB) are too small for some.
@@ -31,8 +36,120 @@ pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<Joi
     Builder::new().name(name.to_owned()).stack_size(stack).spawn(body)
 }
 
+/// How long something took the calling thread, apart from the time in which it could have run but
+/// the system ran others.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch {
+    start: Instant,
+    usage: Option<Usage>,
+}
+
+/// What a thread has used so far.
+#[derive(Debug, Clone, Copy)]
+struct Usage {
+    cpu: Duration,
+    /// Times it has given up the processor to wait for something.
+    waits: libc::c_long,
+}
+
+impl Stopwatch {
+    /// Starts it.
+    #[must_use]
+    pub fn start() -> Stopwatch {
+        Stopwatch { start: Instant::now(), usage: usage() }
+    }
+
+    /// The time on the clock if the thread has waited for something since the start, else the
+    /// processor time.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        match (self.usage, usage()) {
+            (Some(before), Some(after)) if before.waits == after.waits => {
+                after.cpu.saturating_sub(before.cpu)
+            }
+            _ => self.start.elapsed(),
+        }
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+fn usage() -> Option<Usage> {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::uninit();
+    // SAFETY: the pointer is valid for writing.
+    if unsafe { libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) } != 0 {
+        return None;
+    }
+    // SAFETY: the call succeeded and wrote the structure.
+    let usage = unsafe { usage.assume_init() };
+    let duration = |time: libc::timeval| {
+        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+        Duration::from_secs(seconds)
+            + Duration::from_micros(u64::try_from(time.tv_usec).unwrap_or(0))
+    };
+    let cpu = duration(usage.ru_utime) + duration(usage.ru_stime);
+    Some(Usage { cpu, waits: usage.ru_nvcsw })
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+fn usage() -> Option<Usage> {
+    None
+}
+
+/// A view of one thread's state, for others to look at.
+#[derive(Debug)]
+pub struct StateView {
+    file: OwnedFd,
+}
+
+impl StateView {
+    /// Of the calling thread; `None` where the system has no such view.
+    #[must_use]
+    pub fn own() -> Option<StateView> {
+        let file = File::open("/proc/thread-self/stat").ok()?;
+        Some(StateView { file: above_stdio(file.into()).ok()? })
+    }
+
+    /// Whether the thread runs, or would if the system let it, rather than waits for something.
+    #[must_use]
+    pub fn could_run(&self) -> bool {
+        let mut stat = [0; 64];
+        let n = rustix::io::pread(&self.file, &mut stat, 0).unwrap_or(0);
+        let stat = stat.get(..n).unwrap_or_default();
+        // The state follows the name, which is in parentheses and may hold any character.
+        let state = stat.iter().rposition(|&b| b == b')').and_then(|end| stat.get(end + 2));
+        state == Some(&b'R')
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_counts_by_the_clock() {
+        let watch = Stopwatch::start();
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(watch.elapsed() >= Duration::from_millis(20));
+    }
+
+    #[test]
+    fn a_thread_that_waits_could_not_run() {
+        let (view, sender) = std::sync::mpsc::channel();
+        let (release, wait) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            view.send(StateView::own()).unwrap();
+            let _released = wait.recv();
+        });
+        if let Some(view) = sender.recv().unwrap() {
+            while view.could_run() {
+                std::thread::yield_now();
+            }
+        }
+        assert!(!cfg!(target_os = "linux") || StateView::own().unwrap().could_run());
+        drop(release);
+        thread.join().unwrap();
+    }
+
     #[test]
     fn a_large_array_fits_the_stack() {
         let thread = super::spawn("test", || {
