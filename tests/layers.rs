@@ -52,8 +52,8 @@ fn code(text: &str) -> String {
         let tail = &text[at..];
         let skip = if tail.starts_with("//") {
             tail.find('\n').unwrap_or(tail.len())
-        } else if tail.starts_with("r#\"") {
-            3 + tail[3..].find("\"#").map_or(tail.len() - 3, |end| end + 2)
+        } else if let Some(raw) = tail.strip_prefix("r#\"") {
+            3 + raw.find("\"#").map_or(raw.len(), |end| end + 2)
         } else if c == '"' {
             string_length(tail)
         } else if tail.starts_with("'\"'") || tail.starts_with("b'\"'") {

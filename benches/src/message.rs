@@ -40,7 +40,7 @@ pub struct Shape {
     pub helo: &'static str,
     /// Recipients.
     pub recipients: usize,
-    /// How many of [`HEADERS`] the message has.
+    /// How many of `HEADERS` the message has.
     pub headers: usize,
     /// Bytes of the body.
     pub body: usize,
