@@ -96,7 +96,12 @@ pub fn run(program: &Program, linkage: Linkage, scenario: &Scenario) -> Result<S
         out.push_str(&format!("stderr: {line}\n"));
     }
     // The reference's workers say so when they meet a stop at a bad moment.
-    let noise = ["TASKMGR_", "mi_start_session() failed"];
+    let noise = [
+        "TASKMGR_",
+        "mi_start_session() failed",
+        "pthread_cond_timedwait error",
+        "Error writing to event pipe",
+    ];
     for line in log.lines()?.iter().filter(|line| !noise.iter().any(|n| line.contains(n))) {
         out.push_str(&format!("log: {line}\n"));
     }
