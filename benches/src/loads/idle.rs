@@ -30,7 +30,7 @@ pub(super) fn loads() -> Vec<Load> {
                 higher("messages, share of those without idle", "%"),
                 lower("command p99, share of that without idle", "%"),
             ],
-            weight: Weight::Heavy,
+            weight: Weight::Long,
             measure: Box::new(beside_idle),
         },
     ]

@@ -19,7 +19,7 @@ pub(super) fn loads() -> Vec<Load> {
             title: "system calls".into(),
             subjects: &Subject::ALL,
             metrics: vec![lower("per message, C=1", ""), lower("per message, C=64", "")],
-            weight: Weight::Light,
+            weight: Weight::Heavy,
             measure: Box::new(|bench, subject| {
                 Ok(vec![system_calls(bench, subject, 1)?, system_calls(bench, subject, 64)?])
             }),
@@ -29,7 +29,7 @@ pub(super) fn loads() -> Vec<Load> {
             title: "user instructions".into(),
             subjects: &Subject::LIBRARIES,
             metrics: vec![lower("per message, library", ""), lower("per message, all", "")],
-            weight: Weight::Light,
+            weight: Weight::Heavy,
             measure: Box::new(|bench, subject| {
                 let counts = instructions::per_message(bench, subject)?;
                 Ok(vec![counts.library, counts.all])
