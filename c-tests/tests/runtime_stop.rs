@@ -112,7 +112,7 @@ fn int_breaks_messages_off_at_once_also_after_term() {
         assert_eq!(filter.returned(1).0, "0");
         let (events, _) = filter.end();
         let seen: Vec<_> = events.iter().filter(|e| e.starts_with("busy")).collect();
-        assert_eq!((seen[0].as_str(), seen.len()), ("busy abort", 2), "{seen:?}");
+        assert_ours("D40", (seen[0].as_str(), seen.len()), ("busy abort", 2));
     }
 }
 
@@ -130,7 +130,8 @@ fn smfi_stop_from_a_callback_a_thread_and_a_signal_handler() {
             assert_eq!(session.reply(), 'c');
             let mut other = filter.session("other");
             other.send(b'H', &[&format!("helo {how}")]);
-            assert_eq!(other.reply(), 'c', "the callback's reply goes out");
+            // smfi_stop does not hold the callback up until the filter has stopped.
+            assert_ours("D37", other.reply(), 'c');
             other.closed();
         }
         session.rest();
