@@ -214,6 +214,8 @@ static sfsistat perform(SMFICTX *ctx, const char *id, const char *task)
 		barrier(atoi(rest));
 	else if (strncmp(task, "exec ", 5) == 0)
 		run_program(id, rest);
+	else if (strncmp(task, "nap ", 4) == 0)
+		usleep((useconds_t)atol(rest)); /* shapes the load; nobody counts on its length */
 	else if (strcmp(task, "changes") == 0)
 		on_threads(ctx, 4, -1, send_changes);
 	else if (strncmp(task, "progress ", 9) == 0)
