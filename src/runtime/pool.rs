@@ -175,7 +175,6 @@ impl<F: Filter + 'static> Shared<F> {
     ///
     /// `false` if none can be had.
     pub(super) fn reserve(self: &Arc<Self>) -> bool {
-        self.pool.join_leaving();
         let number = {
             let mut crew = self.pool.crew.lock();
             if crew.has_free() {

@@ -64,7 +64,7 @@ impl<F: Filter + 'static> Supervisor<F> {
         if !drained {
             let sessions = self.shared.sessions();
             self.warn(&format!(
-                "{sessions} sessions have a message in hand {} s after the stop; breaking off",
+                "{sessions} sessions are still open {} s after the stop; breaking off",
                 GRACE.as_secs()
             ));
         }
@@ -136,6 +136,9 @@ impl<F: Filter + 'static> Supervisor<F> {
 
     /// Looks at each loop, and passes on those whose thread is blocked.
     fn look(&mut self) {
+        // Here and not on a loop's thread, since a thread that ends first runs what the filter has
+        // registered for that.
+        self.shared.pool.join_leaving();
         if self.shared.pool.is_short() && self.shared.phase() < Phase::Over {
             self.shared.reinforce();
         }
