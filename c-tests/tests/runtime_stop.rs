@@ -91,7 +91,7 @@ fn a_message_that_is_not_finished_in_time_is_aborted() {
     assert_eq!(seen[0], "busy abort");
     assert!(seen[1].starts_with("busy closed"), "{seen:?}");
     assert_eq!(log.len(), 1, "{log:?}");
-    assert!(log[0].contains("1 sessions have a message in hand"), "{log:?}");
+    assert!(log[0].contains("1 sessions are still open"), "{log:?}");
 }
 
 #[test]
