@@ -107,8 +107,9 @@ look() {
             want openssl openssl
             # To read the symbols of libraries.
             want readelf binutils
-            # To count the system calls of a filter; tried by the test of the benchmarks.
+            # To count system calls and instructions of a filter; the benchmarks' test tries that.
             want strace strace
+            want valgrind valgrind
             ;;
         lint)
             want shellcheck shellcheck
