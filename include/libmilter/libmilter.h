@@ -23,7 +23,10 @@
 #ifndef __cplusplus
 # if defined(SM_CONF_STDBOOL_H) && SM_CONF_STDBOOL_H
 #  include <stdbool.h>
-# elif !(defined(__STDC_VERSION__) && __STDC_VERSION__ >= 202311L)
+# elif defined(__STDC_VERSION__) && __STDC_VERSION__ > 201710L
+/* C23, or on the way there, where bool may be a keyword or may not. */
+#  include <stdbool.h>
+# else
 #  if !defined(bool) && !defined(__bool_true_false_are_defined)
 typedef int bool;
 #   define false 0
