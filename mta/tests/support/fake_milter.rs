@@ -7,7 +7,7 @@
 #[path = "mod.rs"]
 mod support;
 
-use std::net::TcpListener;
+use std::net::{TcpListener, ToSocketAddrs};
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -65,7 +65,14 @@ fn serve(spec: &ConnSpec, script: &Script) {
         }
         ConnSpec::Inet { port, .. } | ConnSpec::Inet6 { port, .. } => {
             let host = spec.host().expect("a host");
-            let listener = TcpListener::bind((host, *port)).expect("a port");
+            let ipv6 = matches!(spec, ConnSpec::Inet6 { .. });
+            // A host such as localhost may have addresses of both families.
+            let addresses: Vec<_> = (host, *port)
+                .to_socket_addrs()
+                .expect("addresses")
+                .filter(|address| address.is_ipv6() == ipv6)
+                .collect();
+            let listener = TcpListener::bind(&addresses[..]).expect("a port");
             for stream in listener.incoming() {
                 let script = script.clone();
                 thread::spawn(move || script.serve(stream.expect("a connection")));
