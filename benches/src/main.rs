@@ -24,7 +24,10 @@ fn work(options: &options::Options) -> Result<bool> {
     }
     let results = run::run(options)?;
     print!("{}", report::text(&results));
-    report::save(&results, options.publish)?;
+    eprintln!("raw figures: {}", report::save(&results)?.display());
+    if options.publish {
+        report::publish(&results)?;
+    }
     Ok(results.failures.is_empty())
 }
 

@@ -5,7 +5,7 @@ use crate::instructions;
 use crate::loads;
 use crate::measure::{Bench, Load, Metric, Pace, Weight};
 use crate::options::Options;
-use crate::report::Machine;
+use crate::report::{self, Machine};
 use crate::subject::{Programs, Subject};
 use c_tests::{Error, Result};
 use std::time::Instant;
@@ -89,6 +89,8 @@ pub fn run(options: &Options) -> Result<Results> {
         let (result, failures) = measure(&bench, load, &subjects, rounds, start);
         results.loads.push(result);
         results.failures.extend(failures);
+        // A run that is interrupted leaves what it had.
+        report::save(&results)?;
     }
     for failure in &results.failures {
         eprintln!("failed: {failure}");
@@ -150,9 +152,7 @@ fn progress(load: &Load, round: usize, subject: Subject, values: &[f64], start: 
         .metrics
         .iter()
         .zip(values)
-        .map(|(metric, value)| {
-            format!("{} {}{}", metric.name, crate::report::number(*value), metric.unit)
-        })
+        .map(|(metric, value)| format!("{} {}{}", metric.name, report::number(*value), metric.unit))
         .collect();
     let elapsed = start.elapsed().as_secs();
     let (round, name) = (round + 1, subject.name());

@@ -13,7 +13,7 @@ use crate::targets;
 use c_tests::{Error, Result, paths};
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Smallest, middle and largest of some values.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -109,29 +109,30 @@ pub fn text(results: &Results) -> String {
     out
 }
 
-/// Keeps the raw figures below the target directory, and publishes them if asked.
-pub fn save(results: &Results, publish: bool) -> Result<()> {
-    let write = |path: &Path, text: &str| {
-        if let Some(dir) = path.parent() {
-            fs::create_dir_all(dir).map_err(|e| Error::new(dir.display(), e))?;
-        }
-        fs::write(path, text).map_err(|e| Error::new(path.display(), e))
-    };
-    let raw = json::document(results);
+/// Keeps the raw figures and the chart below the target directory; the file of the figures.
+pub fn save(results: &Results) -> Result<PathBuf> {
     let dir = paths::target()?.join("bench");
     let file = dir.join(format!("{}.json", results.machine.time));
-    write(&file, &raw)?;
+    write(&file, &json::document(results))?;
     write(&dir.join("chart.svg"), &chart::svg(results))?;
-    eprintln!("raw figures: {}", file.display());
-    if publish {
-        let docs = paths::workspace().join("docs");
-        write(&docs.join("performance/raw.json"), &raw)?;
-        write(&docs.join("performance/chart.svg"), &chart::svg(results))?;
-        let page = docs.join("performance.md");
-        let old = fs::read_to_string(&page).map_err(|e| Error::new(page.display(), e))?;
-        write(&page, &page::update(&old, results)?)?;
+    Ok(file)
+}
+
+/// Puts the figures into the documentation.
+pub fn publish(results: &Results) -> Result<()> {
+    let docs = paths::workspace().join("docs");
+    write(&docs.join("performance/raw.json"), &json::document(results))?;
+    write(&docs.join("performance/chart.svg"), &chart::svg(results))?;
+    let page = docs.join("performance.md");
+    let old = fs::read_to_string(&page).map_err(|e| Error::new(page.display(), e))?;
+    write(&page, &page::update(&old, results)?)
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    if let Some(dir) = path.parent() {
+        fs::create_dir_all(dir).map_err(|e| Error::new(dir.display(), e))?;
     }
-    Ok(())
+    fs::write(path, text).map_err(|e| Error::new(path.display(), e))
 }
 
 #[cfg(test)]
