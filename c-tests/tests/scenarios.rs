@@ -12,9 +12,11 @@ use std::sync::OnceLock;
 
 const RECORDED: &str = "programs/scenarios-ours.txt";
 
-fn reference() -> &'static BTreeMap<String, String> {
-    static REFERENCE: OnceLock<BTreeMap<String, String>> = OnceLock::new();
-    REFERENCE.get_or_init(|| run_all(Linkage::ReferenceDynamic).unwrap())
+/// What the reference does. Its threads race with each other at a stop, so that a rare outcome of
+/// one run is looked for in a second and a third before it counts.
+fn reference() -> impl Iterator<Item = &'static BTreeMap<String, String>> {
+    static RUNS: [OnceLock<BTreeMap<String, String>>; 3] = [const { OnceLock::new() }; 3];
+    RUNS.iter().map(|run| run.get_or_init(|| run_all(Linkage::ReferenceDynamic).unwrap()))
 }
 
 fn recorded() -> BTreeMap<String, String> {
@@ -53,11 +55,12 @@ fn compare(linkage: Linkage) {
     for scenario in &all {
         let name = &scenario.name;
         let seen = &ours[name];
-        if let Some(theirs) = reference().get(name) {
-            if scenario.differs.is_empty() && !same(theirs, seen) {
-                write!(problems, "\n{name}\nreference:\n{theirs}ours:\n{seen}").unwrap();
+        let theirs = || reference().filter_map(|run| run.get(name));
+        if let Some(first) = theirs().next() {
+            if scenario.differs.is_empty() && !theirs().any(|theirs| same(theirs, seen)) {
+                write!(problems, "\n{name}\nreference:\n{first}ours:\n{seen}").unwrap();
             }
-            if !scenario.differs.is_empty() && same(theirs, seen) {
+            if !scenario.differs.is_empty() && theirs().all(|theirs| same(theirs, seen)) {
                 write!(problems, "\n{name} names an entry but does not differ\n{seen}").unwrap();
             }
         }
@@ -72,8 +75,11 @@ fn compare(linkage: Linkage) {
 #[test]
 fn reference_static_equals_reference_dynamic() {
     let other = run_all(Linkage::ReferenceStatic).unwrap();
-    for (name, outcome) in reference() {
-        assert_eq!(outcome, &other[name], "{name}");
+    for (name, outcome) in &other {
+        if !reference().any(|run| &run[name] == outcome) {
+            let first = reference().next().map(|run| &run[name]);
+            assert_eq!(first, Some(outcome), "{name}");
+        }
     }
 }
 
