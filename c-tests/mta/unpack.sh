@@ -5,7 +5,8 @@
 #
 # A mail server from the distribution would clash with the one a machine already has, so the tests
 # run it from ROOT, with `unpack.sh`'s last line of output as LD_LIBRARY_PATH. Libraries that are
-# installed already are not fetched. A second call with the same arguments does nothing.
+# installed already are not fetched. A second call with the same arguments does nothing. ROOT/versions
+# says what was unpacked, a package and its version in each line.
 #
 # DEB_CACHE, if set, names a directory that keeps the downloaded files.
 set -eu
@@ -73,14 +74,17 @@ fetch() {
     # By name, as a cache may hold older versions too; apt names only files it does not find.
     for deb in $(cd / && apt-get -qq --print-uris download "$@" | cut -d ' ' -f 2); do
         dpkg -x "$debs/$deb" "$root.partial"
+        # shellcheck disable=SC2016 # for dpkg-deb to expand
+        dpkg-deb --show --showformat '${Package} ${Version}\n' "$debs/$deb" >>"$root.partial/versions"
     done
     [ -n "${DEB_CACHE:-}" ] || rm -r "$debs"
     # The loader ignores LD_LIBRARY_PATH for programs that change their group.
     find "$root.partial" -perm /6000 -type f -exec chmod ug-s {} +
+    rm -rf "$root"
     mv "$root.partial" "$root"
 }
 
-[ -d "$root" ] || fetch "$@"
+[ -e "$root/versions" ] || fetch "$@"
 
 # Every directory below ROOT that holds a shared library.
 find "$root" -name 'lib*.so*' -exec dirname {} + | sort -u | paste -sd : -

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! reference   fetches Debian's packages and unpacks them          (never installed)
+//! packages    unpacks any package with its libraries
 //! ours        builds libmilter with cargo and lays out a directory to load it from
 //! compile     C or C++ source -> Program (one object, linked dynamically and statically)
 //! linkage     which library a Program runs with, as a std::process::Command
@@ -16,6 +17,7 @@ pub mod error;
 pub mod linkage;
 pub mod milter;
 pub mod ours;
+pub mod packages;
 pub mod paths;
 pub mod random;
 pub mod reference;
@@ -27,3 +29,4 @@ pub use compile::{Compile, Headers, Program};
 pub use error::{Error, Result};
 pub use linkage::Linkage;
 pub use milter::Milter;
+pub use packages::Packages;

@@ -95,10 +95,13 @@ impl Postfix {
         let dir = tempfile::tempdir().map_err(|e| Error::new("make a temporary directory", e))?;
         let port = free_port()?;
         let postfix = Self { dir, port };
-        let mut start = Command::new(paths::in_package("mta/postfix.sh"));
+        let mut start = Command::new(paths::workspace().join("compliance/mta/postfix.sh"));
         start.env("POSTFIX_ROOT", root).arg("start");
         start.arg(postfix.dir.path());
-        run(start.arg(port.to_string()).arg(milter), ADVICE)?;
+        let address = milter.strip_prefix("inet:").and_then(|rest| rest.split_once('@'));
+        let (milter_port, host) = address.ok_or_else(|| Error(format!("{milter}: not inet:")))?;
+        let line = format!("smtpd_milters = inet:{host}:{milter_port}");
+        run(start.arg(port.to_string()).arg(line), ADVICE)?;
         Ok(postfix)
     }
 
@@ -153,7 +156,7 @@ impl Drop for Postfix {
         let Ok((root, _)) = unpack(&["postfix"]) else {
             return;
         };
-        let mut stop = Command::new(paths::in_package("mta/postfix.sh"));
+        let mut stop = Command::new(paths::workspace().join("compliance/mta/postfix.sh"));
         stop.env("POSTFIX_ROOT", root).arg("stop");
         if let Err(e) = run(stop.arg(self.dir.path()), ADVICE) {
             eprintln!("{e}");

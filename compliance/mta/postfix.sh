@@ -1,12 +1,13 @@
 #!/bin/sh
 # A Postfix of one's own on 127.0.0.1: started for one test, stopped and gone after it.
 #
-#   postfix.sh start DIR PORT MILTER    MILTER: inet:PORT@HOST or unix:/path, as smfi_setconn takes it
+#   postfix.sh start DIR PORT [LINE...]    LINE: of main.cf, such as "milter_protocol = 2"
 #   postfix.sh stop  DIR
 #
-# It accepts mail for any recipient on PORT and delivers into DIR/mail, one pair of files per
-# recipient: N.env (two lines, sender= and recipient=) and then N.eml (the message, LF line ends).
-# N.eml appears complete or not at all. DIR/log has what Postfix has to say.
+# It accepts mail for any recipient but reject@... on PORT and delivers into DIR/mail, one pair of files
+# per recipient: N.env (two lines, sender= and recipient=) and then N.eml (the message, LF line ends).
+# N.eml appears complete or not at all. DIR/log has what Postfix has to say. DIR/sendmail is its
+# sendmail command.
 #
 # Nothing outside DIR is touched. The program comes from the distribution's package, unpacked
 # below POSTFIX_ROOT and not installed. Postfix must be started by root, so any other user needs sudo
@@ -15,13 +16,14 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
+unpack=$here/../../c-tests/mta/unpack.sh
 
 fail() {
     echo "postfix.sh: $*" >&2
     exit 1
 }
 
-usage="usage: postfix.sh start DIR PORT MILTER | postfix.sh stop DIR"
+usage="usage: postfix.sh start DIR PORT [LINE...] | postfix.sh stop DIR"
 [ $# -ge 2 ] || fail "$usage"
 command=$1
 dir=${2%/}
@@ -29,7 +31,7 @@ dir=${2%/}
 
 if [ "$(id -u)" != 0 ]; then
     command -v sudo >/dev/null || fail "Postfix must be started by root, and there is no sudo"
-    [ "$command" = stop ] || "$here/unpack.sh" "$POSTFIX_ROOT" postfix >/dev/null
+    [ "$command" = stop ] || "$unpack" "$POSTFIX_ROOT" postfix >/dev/null
     exec sudo -n "POSTFIX_ROOT=$POSTFIX_ROOT" "$0" "$@"
 fi
 
@@ -40,18 +42,6 @@ pid_file=$queue/pid/master.pid
 
 master_pid() {
     tr -d ' \n' 2>/dev/null <"$pid_file"
-}
-
-# smfi_setconn's inet:PORT@HOST is Postfix's inet:HOST:PORT.
-postfix_notation() {
-    case $1 in
-    inet:*@*)
-        address=${1#inet:}
-        echo "inet:${address#*@}:${address%%@*}"
-        ;;
-    unix:/*) echo "$1" ;;
-    *) fail "milter $1: want inet:PORT@HOST or unix:/path" ;;
-    esac
 }
 
 # The parents of DIR, down from the root, must let the user nobody pass.
@@ -76,15 +66,15 @@ make_directories() {
     done
     chmod 700 "$dir/state"
     chown mail "$dir/state"
-    # Submission by the sendmail command would use these two; master checks them all the same.
+    # For submission by the sendmail command.
     chown mail:uucp "$queue/maildrop" "$queue/public"
     chmod 1730 "$queue/maildrop"
     chmod 710 "$queue/public"
 }
 
-# Where everything is, then who runs it, then how mail flows.
+# Where everything is, then who runs it, then how mail flows, then what the caller wants.
 main_cf() {
-    cat <<END
+    cat >"$settings/main.cf" <<END
 compatibility_level = 3.6
 config_directory = $settings
 queue_directory = $queue
@@ -113,6 +103,9 @@ alias_maps =
 alias_database =
 local_recipient_maps =
 smtpd_relay_restrictions = permit_mynetworks, reject
+smtpd_recipient_restrictions = check_recipient_access regexp:$settings/recipients, permit_mynetworks, reject
+smtpd_authorized_xclient_hosts = 127.0.0.1
+smtpd_discard_ehlo_keywords =
 smtpd_tls_security_level = none
 smtpd_error_sleep_time = 0
 default_transport = files
@@ -121,12 +114,17 @@ local_transport = files
 virtual_transport = files
 files_destination_recipient_limit = 1
 
-smtpd_milters = $1
 milter_default_action = tempfail
 milter_connect_timeout = 10s
 milter_command_timeout = 20s
 milter_content_timeout = 60s
 END
+    # Postfix warns of a setting that comes twice, though the later one counts.
+    for line; do
+        name=${line%%=*}
+        sed -i "/^${name%% *} =/d" "$settings/main.cf"
+        echo "$line" >>"$settings/main.cf"
+    done
 }
 
 # service, type, private, unprivileged, chroot, wakeup, processes, program
@@ -134,6 +132,7 @@ master_cf() {
     cat <<END
 127.0.0.1:$1 inet n - n - - smtpd
 postlog unix-dgram n - n - 1 postlogd
+pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 rewrite unix - - n - - trivial-rewrite
@@ -152,6 +151,13 @@ files unix - n n - 10 pipe
 END
 }
 
+sendmail_script() {
+    cat <<END
+#!/bin/sh
+LD_LIBRARY_PATH=$LD_LIBRARY_PATH MAIL_CONFIG=$settings exec $POSTFIX_ROOT/usr/sbin/sendmail "\$@"
+END
+}
+
 deliver_script() {
     cat <<END
 #!/bin/sh
@@ -162,21 +168,24 @@ END
 }
 
 start() {
-    milter=$(postfix_notation "$2")
-    LD_LIBRARY_PATH=$("$here/unpack.sh" "$POSTFIX_ROOT" postfix | tail -n 1)
+    port=$1
+    shift
+    LD_LIBRARY_PATH=$("$unpack" "$POSTFIX_ROOT" postfix | tail -n 1)
     export LD_LIBRARY_PATH MAIL_CONFIG="$settings"
     mkdir -p "$dir"
     chmod 755 "$dir"
     check_reachable
     make_directories
     : >"$dir/log" # readable for whoever runs the tests
-    main_cf "$milter" >"$settings/main.cf"
-    master_cf "$1" >"$settings/master.cf"
+    echo '/^reject@/ 550 5.1.1 No such user here' >"$settings/recipients"
+    main_cf "$@"
+    master_cf "$port" >"$settings/master.cf"
     deliver_script >"$dir/deliver"
-    chmod 755 "$dir/deliver"
+    sendmail_script >"$dir/sendmail"
+    chmod 755 "$dir/deliver" "$dir/sendmail"
     # -w: returns when the servers are ready, or fails.
     "$programs/master" -w -c "$settings" ||
-        fail "Postfix did not start on port $1:
+        fail "Postfix did not start on port $port:
 $(cat "$dir/log" 2>/dev/null)"
 }
 
@@ -196,11 +205,12 @@ stop() {
 
 case $command in
 start)
-    [ $# = 4 ] || fail "$usage"
+    [ $# -ge 3 ] || fail "$usage"
     if pid=$(master_pid) && kill -0 "$pid" 2>/dev/null; then
         fail "$dir: Postfix runs here already, process $pid"
     fi
-    start "$3" "$4"
+    shift 2
+    start "$@"
     ;;
 stop) stop ;;
 *) fail "$usage" ;;

@@ -1,0 +1,67 @@
+//! The same run with each library: what it shows has to be the same.
+
+use crate::observation::Observation;
+use crate::page::{self, Row};
+use c_tests::{Linkage, Result, differences};
+
+/// One line of the compatibility page: what runs with what.
+#[derive(Clone, Debug)]
+pub struct Pair<'a> {
+    /// The milter, such as `opendkim`.
+    pub milter: &'a str,
+    /// Its version, such as `2.11.0`; `-` for filters of this repository.
+    pub milter_version: String,
+    /// The MTA, such as `Postfix`.
+    pub mta: &'a str,
+    /// Its version; `-` if it is played.
+    pub mta_version: String,
+    /// What was done with them, in a few words.
+    pub exercised: &'a str,
+    /// How ours got into the process: both ways, or `[Linkage::OursPreload]`.
+    pub libraries: &'a [Linkage],
+    /// Entries of `docs/differences.md` that the run shows and the closure allows for.
+    pub differences: &'a [&'a str],
+}
+
+/// Ours by `LD_LIBRARY_PATH` and by `LD_PRELOAD`.
+pub const BOTH_WAYS: &[Linkage] = &[Linkage::OursDynamic, Linkage::OursPreload];
+
+/// Ours by `LD_PRELOAD` only.
+pub const PRELOADED: &[Linkage] = &[Linkage::OursPreload];
+
+/// Makes the observation with the reference and with ours, all at the same time, and compares.
+///
+/// Writes the row of the pair if all is the same.
+///
+/// # Panics
+/// If a run fails, or shows something else with ours: with a diff.
+#[track_caller]
+pub fn compare(pair: &Pair<'_>, observe: impl Fn(Linkage) -> Result<Observation> + Sync) {
+    let known = differences::entries().expect("docs/differences.md");
+    for id in pair.differences {
+        assert!(known.contains(*id), "docs/differences.md has no entry {id}");
+    }
+    let linkages: Vec<Linkage> =
+        [Linkage::ReferenceDynamic].iter().chain(pair.libraries).copied().collect();
+    let seen: Vec<Result<Observation>> = std::thread::scope(|scope| {
+        let observe = &observe;
+        let start = |&linkage: &Linkage| scope.spawn(move || observe(linkage));
+        let threads: Vec<_> = linkages.iter().map(start).collect();
+        let result = |thread: std::thread::ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        threads.into_iter().map(result).collect()
+    });
+    let mut seen = linkages.iter().zip(seen).map(|(linkage, seen)| match seen {
+        Ok(seen) => (linkage, seen),
+        Err(e) => panic!("{linkage:?}: {e}"),
+    });
+    let (_, reference) = seen.next().expect("the reference ran");
+    println!("{reference}");
+    for (linkage, ours) in seen {
+        if let Some(diff) = reference.difference(&ours, ("reference", &format!("{linkage:?}"))) {
+            panic!("{} with {}: not the same\n{diff}", pair.milter, pair.mta);
+        }
+    }
+    page::record(&Row::of(pair)).expect("write a row for the compatibility page");
+}

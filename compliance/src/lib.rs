@@ -1,0 +1,26 @@
+//! Real MTAs and real milters, unmodified, with Debian's libmilter and with ours, side by side.
+//!
+//! ```text
+//! mta           a Postfix or sendmail of one's own on 127.0.0.1, and what it delivered and logged
+//! smtp          an SMTP client that writes down the conversation
+//! filter        a milter of any kind as a process; its exit status, its socket afterwards
+//! observation   what one run showed, in sections; volatile parts made equal
+//! compare       the same run with each library, compared; writes a row of the compatibility page
+//! page          docs/compatibility.md, made of these rows
+//! ```
+//!
+//! A test is a call of [`compare`] with a [`Pair`] and a closure that makes an [`Observation`].
+
+pub mod compare;
+pub mod filter;
+pub mod mta;
+pub mod observation;
+pub mod page;
+pub mod smtp;
+
+pub use c_tests::{Error, Linkage, Packages, Result};
+pub use compare::{Pair, compare};
+pub use filter::Filter;
+pub use mta::Mta;
+pub use observation::Observation;
+pub use smtp::Smtp;

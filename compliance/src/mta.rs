@@ -1,0 +1,367 @@
+//! A Postfix or sendmail of one's own on 127.0.0.1, and what it delivered and logged.
+
+use crate::filter::{free_port, postfix_notation};
+use crate::observation::{Observation, replace_volatile};
+use crate::smtp::Smtp;
+use c_tests::error::run;
+use c_tests::milter::POLL;
+use c_tests::{Error, Packages, Result};
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const ADVICE: &str = "scripts/test.sh prepares a machine for these tests";
+
+/// How long mail may take before the test fails; it usually takes a tenth of a second.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Which MTA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Postfix, as the distribution has it.
+    Postfix,
+    /// sendmail, likewise.
+    Sendmail,
+}
+
+impl Kind {
+    /// Its name on the page.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Postfix => "Postfix",
+            Self::Sendmail => "sendmail",
+        }
+    }
+
+    /// Its version.
+    pub fn version(self) -> Result<String> {
+        let (packages, package) = match self {
+            Self::Postfix => (&["postfix"][..], "postfix"),
+            Self::Sendmail => (SENDMAIL_PACKAGES, "sendmail-bin"),
+        };
+        Packages::unpack(packages)?.version(package)
+    }
+
+    fn script(self) -> PathBuf {
+        let script = match self {
+            Self::Postfix => "postfix.sh",
+            Self::Sendmail => "sendmail.sh",
+        };
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("mta").join(script)
+    }
+
+    fn root(self) -> Result<(&'static str, PathBuf)> {
+        Ok(match self {
+            Self::Postfix => ("POSTFIX_ROOT", Packages::unpack(&["postfix"])?.root),
+            Self::Sendmail => ("SENDMAIL_ROOT", Packages::unpack(SENDMAIL_PACKAGES)?.root),
+        })
+    }
+}
+
+const SENDMAIL_PACKAGES: &[&str] = &["sendmail-bin", "sendmail-cf"];
+
+/// A message as it was delivered to one recipient.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Delivery {
+    /// Envelope recipient.
+    pub recipient: String,
+    /// Envelope sender.
+    pub sender: String,
+    /// With LF line ends.
+    pub message: String,
+}
+
+/// An MTA that is not started yet.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    kind: Kind,
+    milters: Vec<String>,
+    lines: Vec<String>,
+}
+
+impl Setup {
+    /// Has mail looked at by the filter with this `smfi_setconn` specification; in turn if called
+    /// several times. Should the filter fail, mail fails temporarily.
+    pub fn milter(self, spec: &str) -> Self {
+        self.milter_flags(spec, "T")
+    }
+
+    /// The same with what sendmail does should the filter fail: `F=` of these flags. Postfix has
+    /// `milter_default_action` for it.
+    pub fn milter_flags(mut self, spec: &str, flags: &str) -> Self {
+        self.milters.push(match self.kind {
+            Kind::Postfix => postfix_notation(spec),
+            Kind::Sendmail => {
+                let number = self.milters.len() + 1;
+                let flags = if flags.is_empty() { String::new() } else { format!(", F={flags}") };
+                format!(
+                    "INPUT_MAIL_FILTER(`filter{number}', `S={spec}{flags}, T=C:10s;S:20s;R:20s;E:60s')"
+                )
+            }
+        });
+        self
+    }
+
+    /// Adds a line of Postfix' main.cf (`milter_protocol = 2`) or of sendmail's .mc.
+    pub fn line(mut self, line: impl Into<String>) -> Self {
+        self.lines.push(line.into());
+        self
+    }
+
+    /// Starts it.
+    pub fn start(self) -> Result<Mta> {
+        let Self { kind, milters, mut lines } = self;
+        match kind {
+            Kind::Postfix => {
+                let milters = milters.join(" ");
+                lines.insert(0, format!("smtpd_milters = {milters}"));
+                lines.insert(1, format!("non_smtpd_milters = {milters}"));
+            }
+            Kind::Sendmail => lines.extend(milters),
+        }
+        let (variable, root) = kind.root()?;
+        let dir = tempfile::tempdir().map_err(|e| Error::new("make a temporary directory", e))?;
+        let mta = Mta { kind, dir, port: free_port()? };
+        let mut start = Command::new(kind.script());
+        start.env(variable, root).arg("start").arg(mta.dir.path());
+        run(start.arg(mta.port.to_string()).args(lines), ADVICE)?;
+        Ok(mta)
+    }
+}
+
+/// A running MTA; stopped when dropped.
+#[derive(Debug)]
+pub struct Mta {
+    kind: Kind,
+    dir: TempDir,
+    port: u16,
+}
+
+impl Mta {
+    /// One of this kind.
+    pub fn of(kind: Kind) -> Setup {
+        Setup { kind, milters: Vec::new(), lines: Vec::new() }
+    }
+
+    /// A Postfix.
+    pub fn postfix() -> Setup {
+        Self::of(Kind::Postfix)
+    }
+
+    /// A sendmail.
+    pub fn sendmail() -> Setup {
+        Self::of(Kind::Sendmail)
+    }
+
+    /// Its SMTP port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its directory, with `mail`, `log` and its queue.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// An SMTP session in which EHLO has been said.
+    pub fn smtp(&self) -> Result<Smtp> {
+        Smtp::greeted(self.port)
+    }
+
+    /// Hands a message to its sendmail command.
+    pub fn submit(&self, args: &[&str], message: &str) -> Result<()> {
+        let mut command = Command::new(self.dir().join("sendmail"));
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let fail = |e: std::io::Error| Error::new("the sendmail command", e);
+        let mut child = command.spawn().map_err(fail)?;
+        // Dropped at the end of the statement, which ends the message.
+        let sent = child.stdin.take().map(|mut stdin| stdin.write_all(message.as_bytes()));
+        sent.unwrap_or(Ok(())).map_err(fail)?;
+        let output = child.wait_with_output().map_err(fail)?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(Error(format!("{command:?}: {output:?}")))
+    }
+
+    /// Lines logged so far.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.dir().join("log")).unwrap_or_default()).into_owned()
+    }
+
+    /// Waits until `done` says so.
+    pub fn wait_until(&self, what: &str, done: impl Fn(&Self) -> bool) -> Result<()> {
+        let start = Instant::now();
+        while !done(self) {
+            if start.elapsed() > PATIENCE {
+                return Err(Error(format!(
+                    "{} does not come: {what}; its log:\n{}",
+                    self.kind.name(),
+                    self.log()
+                )));
+            }
+            std::thread::sleep(POLL);
+        }
+        Ok(())
+    }
+
+    /// Waits until the log has a line with this text.
+    pub fn wait_for_log(&self, text: &str) -> Result<()> {
+        self.wait_until(&format!("`{text}` in the log"), |mta| {
+            mta.log().lines().any(|line| line.contains(text))
+        })
+    }
+
+    /// Waits until all sessions are over and all mail is delivered, held or gone, and logged.
+    pub fn settle(&self) -> Result<()> {
+        match self.kind {
+            Kind::Postfix => {
+                self.wait_until("an empty queue", |mta| mta.queued().is_empty())?;
+                self.wait_until("the end of all sessions in the log", |mta| {
+                    let log = mta.log();
+                    let count = |text: &str| log.matches(text).count();
+                    count("]: connect from ") == count("]: disconnect from ")
+                        && log.lines().filter(|line| line.contains("(queue active)")).all(|line| {
+                            queue_id(line).is_some_and(|id| log.contains(&format!("{id}: removed")))
+                        })
+                })
+            }
+            // It delivers before it replies.
+            Kind::Sendmail => self.wait_until("the end of all its children", |mta| {
+                let pid = fs::read_to_string(mta.dir().join("pid")).unwrap_or_default();
+                let pid = pid.lines().next().unwrap_or_default().to_owned();
+                let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+                children.is_ok_and(|list| list.trim().is_empty())
+            }),
+        }
+    }
+
+    /// Files of mail that is still on its way.
+    fn queued(&self) -> Vec<PathBuf> {
+        let queue = self.dir().join("queue");
+        let places = ["maildrop", "incoming", "active"].map(|place| queue.join(place));
+        places.iter().flat_map(|place| files(place)).collect()
+    }
+
+    /// What is held back for a look by a person.
+    ///
+    /// Postfix says more in its log; sendmail has the reason in its queue file.
+    fn held(&self) -> Vec<String> {
+        let queue = self.dir().join("queue");
+        let mut found: Vec<String> = match self.kind {
+            Kind::Postfix => files(&queue.join("hold")).iter().map(|_| "held".to_owned()).collect(),
+            Kind::Sendmail => files(&queue)
+                .iter()
+                .filter(|path| {
+                    path.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b"hf"))
+                })
+                .map(|path| {
+                    let text = fs::read(path).unwrap_or_default();
+                    let text = String::from_utf8_lossy(&text);
+                    let reason = text.lines().find_map(|line| line.strip_prefix('q'));
+                    format!("held: {}", reason.unwrap_or_default())
+                })
+                .collect(),
+        };
+        found.sort();
+        found
+    }
+
+    /// All deliveries so far, by recipient: give messages of one run different recipients or senders.
+    pub fn deliveries(&self) -> Result<Vec<Delivery>> {
+        let mut found = Vec::new();
+        for path in files(&self.dir().join("mail")) {
+            if path.extension() != Some(OsStr::new("eml")) {
+                continue;
+            }
+            let read = |path: &Path| {
+                fs::read(path)
+                    .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+                    .map_err(|e| Error::new(path.display(), e))
+            };
+            let envelope = read(&path.with_extension("env"))?;
+            let field = |name: &str| {
+                let mut lines = envelope.lines();
+                lines.find_map(|line| line.strip_prefix(name)).unwrap_or("?").to_owned()
+            };
+            found.push(Delivery {
+                sender: field("sender="),
+                recipient: field("recipient="),
+                message: read(&path)?,
+            });
+        }
+        found
+            .sort_by_key(|d| (d.recipient.clone(), d.sender.clone(), replace_volatile(&d.message)));
+        Ok(found)
+    }
+
+    /// Lines of the log about milters, without time, host and process.
+    pub fn milter_log(&self) -> Vec<String> {
+        let about = |line: &&str| {
+            let line = line.to_ascii_lowercase();
+            line.contains("milter") || line.contains("warning:") || line.contains("fatal:")
+        };
+        self.log()
+            .lines()
+            .filter(about)
+            // "Nov 21 03:40:23 mx postfix/smtpd[77]: ", "Nov 21 03:40:23 sendmail[77]: "
+            .map(|line| match line.split_once("]: ") {
+                Some((before, text)) => {
+                    let program = before.rsplit(' ').next().unwrap_or_default();
+                    format!("{}: {text}", program.split('[').next().unwrap_or_default())
+                }
+                None => line.to_owned(),
+            })
+            .collect()
+    }
+
+    /// Waits until all is done, then notes deliveries, held messages and the log.
+    pub fn observe(&self, seen: &mut Observation) -> Result<()> {
+        self.settle()?;
+        seen.hide(format!(":{}", self.port), ":SMTP");
+        seen.hide(self.dir().display().to_string(), "MTA:DIR");
+        let mut texts = Vec::new();
+        for Delivery { recipient, sender, message } in self.deliveries()? {
+            texts.push(format!("-- from {sender} to {recipient}"));
+            texts.extend(message.lines().map(str::to_owned));
+        }
+        seen.section("delivered", texts);
+        seen.section("held", self.held());
+        seen.section("log of the MTA", self.milter_log());
+        Ok(())
+    }
+}
+
+/// The queue id of a line of Postfix' log: `... postfix/qmgr[77]: 16E349A053A: from=...`.
+fn queue_id(line: &str) -> Option<&str> {
+    let (_, text) = line.split_once("]: ")?;
+    text.split_once(':').map(|(id, _)| id)
+}
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    let mut found: Vec<PathBuf> = paths.filter(|path| path.is_file()).collect();
+    found.sort();
+    found
+}
+
+impl Drop for Mta {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("log of {}:\n{}", self.kind.name(), self.log());
+        }
+        let Ok((variable, root)) = self.kind.root() else {
+            return;
+        };
+        let mut stop = Command::new(self.kind.script());
+        stop.env(variable, root).arg("stop");
+        if let Err(e) = run(stop.arg(self.dir.path()), ADVICE) {
+            eprintln!("{e}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What one run showed, as sections of text lines in which only what matters can differ.
+
+use regex_lite::{Captures, Regex};
+use similar::TextDiff;
+use std::collections::HashMap;
+use std::fmt;
+
+/// What one run showed; the same for both libraries, or the libraries differ.
+#[derive(Clone, Debug, Default)]
+pub struct Observation {
+    sections: Vec<(String, Vec<String>)>,
+    literals: Vec<(String, String)>,
+}
+
+impl Observation {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Writes `name` for a text that is different in each run, such as a port or a directory.
+    pub fn hide(&mut self, text: impl Into<String>, name: impl Into<String>) {
+        self.literals.push((text.into(), name.into()));
+    }
+
+    /// Adds a section.
+    pub fn section<L: Into<String>>(
+        &mut self,
+        title: impl Into<String>,
+        lines: impl IntoIterator<Item = L>,
+    ) {
+        self.sections.push((title.into(), lines.into_iter().map(Into::into).collect()));
+    }
+
+    /// Lines of the section of this title as they were observed.
+    pub fn lines(&self, title: &str) -> &[String] {
+        let found = self.sections.iter().find(|(t, _)| t == title);
+        found.map_or(&[], |(_, lines)| lines)
+    }
+
+    /// Fails the test unless some line of the section contains the text: a run that shows nothing
+    /// of what it is about would be the same with any library.
+    ///
+    /// # Panics
+    /// If there is no such line.
+    #[track_caller]
+    pub fn expect(&self, title: &str, text: &str) {
+        let lines = self.lines(title);
+        assert!(
+            lines.iter().any(|line| line.contains(text)),
+            "no `{text}` in section {title}:\n{self}"
+        );
+    }
+
+    /// All sections, volatile parts replaced.
+    pub fn normalised(&self) -> String {
+        let mut text = String::new();
+        for (title, lines) in &self.sections {
+            text += &format!("== {title}\n");
+            for line in lines {
+                text += &format!("{line}\n");
+            }
+        }
+        // Longer texts first: a port may be part of a socket's specification.
+        let mut literals = self.literals.clone();
+        literals.sort_by_key(|(from, _)| std::cmp::Reverse(from.len()));
+        for (from, to) in &literals {
+            text = text.replace(from, to);
+        }
+        replace_volatile(&text)
+    }
+
+    /// A diff of two observations that are not the same.
+    pub fn difference(&self, other: &Self, names: (&str, &str)) -> Option<String> {
+        let (a, b) = (self.normalised(), other.normalised());
+        (a != b).then(|| {
+            let diff = TextDiff::from_lines(&a, &b);
+            diff.unified_diff().context_radius(6).header(names.0, names.1).to_string()
+        })
+    }
+}
+
+impl fmt::Display for Observation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.normalised())
+    }
+}
+
+/// Dates, queue ids, process ids and client ports, by what they look like.
+pub fn replace_volatile(text: &str) -> String {
+    let pattern = |p: &str| Regex::new(p).expect("a constant pattern");
+    // "Fri, 21 Nov 2025 03:40:23 +0000 (UTC)" in headers.
+    let date = pattern(
+        r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), +\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [-+]\d{4}( \([A-Z]+\))?",
+    );
+    let text = date.replace_all(text, "DATE");
+    // Generated Message-Ids begin with the time: Postfix <20251121034023.16E349A053A@...>,
+    // sendmail <202511210340.5AL3eNxx012345@...>.
+    let text = pattern(r"<\d{12}(\d\d)?\.").replace_all(&text, "<TIME.");
+    let text = pattern(r"\blocalhost \[127\.0\.0\.1\]:\d+")
+        .replace_all(&text, "localhost [127.0.0.1]:PORT");
+    let text = pattern(r"\b([a-z]+)\[\d+\]").replace_all(&text, "$1[PID]");
+    // Postfix: 16E349A053A; sendmail: 5AL3eNxx012345.
+    let id = pattern(r"\b([0-9A-F]{9,12}|[0-9A-Za-x]{8}[0-9]{6})\b");
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    id.replace_all(&text, |found: &Captures<'_>| {
+        let id = &found[0];
+        // Words and plain numbers are none.
+        if !id.bytes().any(|b| b.is_ascii_digit()) || !id.bytes().any(|b| b.is_ascii_uppercase()) {
+            return id.to_owned();
+        }
+        let next = seen.len() + 1;
+        format!("QUEUEID{}", seen.entry(id.to_owned()).or_insert(next))
+    })
+    .into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_volatile_becomes_equal() {
+        let postfix = "Received: by mx (Postfix) with ESMTP id 16E349A053A; Fri, 21 Nov 2025 03:40:23 +0000 (UTC)\nMessage-Id: <20251121034023.16E349A053A@mx>\npostfix/smtpd[77]: 99FFEEDDCCB";
+        assert_eq!(
+            replace_volatile(postfix),
+            "Received: by mx (Postfix) with ESMTP id QUEUEID1; DATE\nMessage-Id: <TIME.QUEUEID1@mx>\npostfix/smtpd[PID]: QUEUEID2"
+        );
+        let sendmail = "250 2.0.0 5AL3eNab012345 Message accepted; 200000 bytes, 1234567890 left";
+        assert_eq!(
+            replace_volatile(sendmail),
+            "250 2.0.0 QUEUEID1 Message accepted; 200000 bytes, 1234567890 left"
+        );
+    }
+
+    /// The suite is worth what this comparison is worth.
+    #[test]
+    fn every_other_difference_shows() {
+        let one = |reply: &str| {
+            let mut seen = Observation::new();
+            seen.hide("10025", "PORT");
+            seen.section("SMTP", ["DATA", reply]);
+            seen
+        };
+        assert_eq!(
+            one("250 Ok 16E349A053A").difference(&one("250 Ok 26E349A053A"), ("a", "b")),
+            None
+        );
+        assert_eq!(one("250 Ok 10025").difference(&one("250 Ok PORT"), ("a", "b")), None);
+        let diff = one("250 Ok").difference(&one("550 No"), ("a", "b")).unwrap();
+        assert!(diff.contains("-250 Ok\n+550 No\n"), "{diff}");
+        assert!(one("").difference(&Observation::new(), ("a", "b")).is_some());
+    }
+
+    #[test]
+    #[should_panic(expected = "no `550` in section SMTP")]
+    fn what_was_expected_and_did_not_happen_fails() {
+        let mut seen = Observation::new();
+        seen.section("SMTP", ["250 Ok"]);
+        seen.expect("SMTP", "550");
+    }
+}
