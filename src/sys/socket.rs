@@ -27,6 +27,9 @@ pub fn accept(listener: impl AsFd) -> io::Result<OwnedFd> {
         rustix::io::ioctl_fionbio(&fd, true)?;
         fd
     };
+    // Where `send` has no flag for it.
+    #[cfg(target_vendor = "apple")]
+    sockopt::set_socket_nosigpipe(&fd, true)?;
     above_stdio(fd)
 }
 
@@ -73,13 +76,19 @@ pub fn receive(socket: impl AsFd, room: &mut [u8]) -> io::Result<usize> {
     }
 }
 
+/// No waiting and no SIGPIPE; the latter is an option of the socket on Apple's systems.
+#[cfg(not(target_vendor = "apple"))]
+const SEND_FLAGS: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
+#[cfg(target_vendor = "apple")]
+const SEND_FLAGS: SendFlags = SendFlags::DONTWAIT;
+
 /// Sends as much as fits without waiting; 0 if nothing does.
 ///
 /// # Errors
 /// As `send(2)`; no SIGPIPE is raised.
 pub fn send_some(socket: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
     loop {
-        match rustix::net::send(&socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+        match rustix::net::send(&socket, bytes, SEND_FLAGS) {
             Ok(n) => return Ok(n),
             Err(Errno::AGAIN) => return Ok(0),
             Err(Errno::INTR) => {}
