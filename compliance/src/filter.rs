@@ -5,6 +5,7 @@ use c_tests::{Compile, Error, Linkage, Milter, Packages, Result, paths};
 use rustix::process::Signal;
 use std::ffi::OsStr;
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
@@ -82,6 +83,8 @@ impl Filter {
         let mut spec = inet;
         let mut path = None;
         let mut milter = Milter::start(command, |command, dir| {
+            // Postfix looks for the socket as the user mail.
+            let _ = std::fs::set_permissions(dir, PermissionsExt::from_mode(0o755));
             if socket == Socket::Unix {
                 let file = dir.join("socket");
                 spec = format!("unix:{}", file.display());
@@ -91,6 +94,15 @@ impl Filter {
         })?;
         milter.wait_for(&spec)?;
         Ok(Self { milter, spec, socket: path })
+    }
+
+    /// Starts a filter that knows where to listen.
+    pub fn start_on(linkage: Linkage, command: Command, spec: &str) -> Result<Self> {
+        let mut milter = Milter::start(command, |_, _| {})?;
+        milter.wait_for(spec)?;
+        milter.check_mapped(linkage)?;
+        let socket = spec.strip_prefix("unix:").map(PathBuf::from);
+        Ok(Self { milter, spec: spec.to_owned(), socket })
     }
 
     /// Starts a C filter of this repository: first argument its socket, then these.
@@ -113,6 +125,11 @@ impl Filter {
     /// The process, for signals, pipes and the log.
     pub fn milter(&mut self) -> &mut Milter {
         &mut self.milter
+    }
+
+    /// What it has logged by syslog so far.
+    pub fn log_lines(&self) -> Result<Vec<String>> {
+        self.milter.log().lines()
     }
 
     /// Directory of this filter, removed with it.

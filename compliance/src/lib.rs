@@ -4,6 +4,7 @@
 //! mta           a Postfix or sendmail of one's own on 127.0.0.1, and what it delivered and logged
 //! smtp          an SMTP client that writes down the conversation
 //! filter        a milter of any kind as a process; its exit status, its socket afterwards
+//! probe         a C filter that writes down its callbacks and does what it is told
 //! observation   what one run showed, in sections; volatile parts made equal
 //! compare       the same run with each library, compared; writes a row of the compatibility page
 //! page          docs/compatibility.md, made of these rows
@@ -16,6 +17,7 @@ pub mod filter;
 pub mod mta;
 pub mod observation;
 pub mod page;
+pub mod probe;
 pub mod smtp;
 
 pub use c_tests::{Error, Linkage, Packages, Result};
@@ -23,4 +25,5 @@ pub use compare::{Pair, compare};
 pub use filter::Filter;
 pub use mta::Mta;
 pub use observation::Observation;
+pub use probe::Probe;
 pub use smtp::Smtp;

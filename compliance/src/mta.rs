@@ -8,6 +8,7 @@ use c_tests::milter::POLL;
 use c_tests::{Error, Packages, Result};
 use std::ffi::OsStr;
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -18,6 +19,9 @@ const ADVICE: &str = "scripts/test.sh prepares a machine for these tests";
 
 /// How long mail may take before the test fails; it usually takes a tenth of a second.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Of longer messages the rest is told by its hash.
+const SHOWN_LINES: usize = 60;
 
 /// Which MTA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +66,7 @@ impl Kind {
     }
 }
 
-const SENDMAIL_PACKAGES: &[&str] = &["sendmail-bin", "sendmail-cf"];
+const SENDMAIL_PACKAGES: &[&str] = &["sendmail-bin", "sendmail-cf", "m4"];
 
 /// A message as it was delivered to one recipient.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -327,7 +331,13 @@ impl Mta {
         let mut texts = Vec::new();
         for Delivery { recipient, sender, message } in self.deliveries()? {
             texts.push(format!("-- from {sender} to {recipient}"));
-            texts.extend(message.lines().map(str::to_owned));
+            texts.extend(message.lines().take(SHOWN_LINES).map(str::to_owned));
+            if message.lines().count() > SHOWN_LINES {
+                let mut hasher = DefaultHasher::new();
+                let rest: Vec<&str> = message.lines().skip(SHOWN_LINES).collect();
+                rest.hash(&mut hasher);
+                texts.push(format!("... {} more lines, hash {:x}", rest.len(), hasher.finish()));
+            }
         }
         seen.section("delivered", texts);
         seen.section("held", self.held());

@@ -91,7 +91,7 @@ pub fn replace_volatile(text: &str) -> String {
     let pattern = |p: &str| Regex::new(p).expect("a constant pattern");
     // "Fri, 21 Nov 2025 03:40:23 +0000 (UTC)" in headers.
     let date = pattern(
-        r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), +\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [-+]\d{4}( \([A-Z]+\))?",
+        r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), +\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (GMT|[-+]\d{4}( \([A-Z]+\))?)",
     );
     let text = date.replace_all(text, "DATE");
     // Generated Message-Ids begin with the time: Postfix <20251121034023.16E349A053A@...>,
@@ -99,6 +99,8 @@ pub fn replace_volatile(text: &str) -> String {
     let text = pattern(r"<\d{12}(\d\d)?\.").replace_all(&text, "<TIME.");
     let text = pattern(r"\blocalhost \[127\.0\.0\.1\]:\d+")
         .replace_all(&text, "localhost [127.0.0.1]:PORT");
+    // What sendmail logs of a filter's haste: seconds.
+    let text = pattern(r"(time command \(.\), )\d+").replace_all(&text, "${1}SECONDS");
     let text = pattern(r"\b([a-z]+)\[\d+\]").replace_all(&text, "$1[PID]");
     // Postfix: 16E349A053A; sendmail: 5AL3eNxx012345.
     let id = pattern(r"\b([0-9A-F]{9,12}|[0-9A-Za-x]{8}[0-9]{6})\b");

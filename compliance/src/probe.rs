@@ -1,0 +1,111 @@
+//! The filter `milters/probe.c`: writes down its callbacks and does what a test tells it to.
+
+use crate::filter::{Filter, Socket, compiled};
+use crate::observation::Observation;
+use c_tests::milter::POLL;
+use c_tests::{Error, Linkage, Result};
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long a filter may take to hear of the end of its sessions.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running probe; its trace goes on when it is started again.
+#[derive(Debug)]
+pub struct Probe {
+    linkage: Linkage,
+    /// The socket if it is to stay the same, and the trace.
+    dir: TempDir,
+    spec: String,
+    filter: Option<Filter>,
+}
+
+impl Probe {
+    /// Starts one with settings as `milters/probe.c` has them.
+    pub fn start(linkage: Linkage, socket: Socket, settings: &[impl AsRef<str>]) -> Result<Self> {
+        let dir = tempfile::tempdir().map_err(|e| Error::new("make a temporary directory", e))?;
+        let spec = match socket {
+            Socket::Inet => format!("inet:{}@127.0.0.1", crate::filter::free_port()?),
+            Socket::Unix => format!("unix:{}", dir.path().join("socket").display()),
+        };
+        // Postfix looks for it as the user mail.
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(dir.path(), open).map_err(|e| Error::new(dir.path().display(), e))?;
+        let mut probe = Self { linkage, dir, spec, filter: None };
+        probe.restart(settings)?;
+        Ok(probe)
+    }
+
+    /// Starts it again, after it has died, on the same socket with other settings.
+    pub fn restart(&mut self, settings: &[impl AsRef<str>]) -> Result<()> {
+        let mut command = compiled(self.linkage, "compliance/milters/probe.c")?;
+        command.arg(&self.spec).arg(self.trace_file());
+        command.args(settings.iter().map(AsRef::as_ref));
+        self.filter = Some(Filter::start_on(self.linkage, command, &self.spec)?);
+        Ok(())
+    }
+
+    fn trace_file(&self) -> PathBuf {
+        self.dir.path().join("trace")
+    }
+
+    /// Its connection specification.
+    pub fn spec(&self) -> &str {
+        &self.spec
+    }
+
+    /// The lines so far, in the order of sessions; the probe counts from 1 again when started again.
+    pub fn trace(&self) -> Vec<String> {
+        let text = fs::read(self.trace_file()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        // Callbacks of two sessions may be written in any order.
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.sort_by_key(|line| line.split(' ').next().and_then(|n| n.parse::<u32>().ok()));
+        lines.into_iter().map(str::to_owned).collect()
+    }
+
+    /// Waits until every session has seen its `xxfi_close`.
+    pub fn wait_for_close(&self) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            let trace = self.trace();
+            let count = |what: &str| trace.iter().filter(|line| line.contains(what)).count();
+            if count(" negotiate ") == trace.iter().filter(|line| line.ends_with(" close")).count()
+            {
+                return Ok(());
+            }
+            if start.elapsed() > PATIENCE {
+                return Err(Error(format!("sessions without xxfi_close:\n{}", trace.join("\n"))));
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// Waits for the end of its sessions, stops it, and notes trace, exit status, socket and log.
+    pub fn stop(mut self, seen: &mut Observation, name: &str) -> Result<()> {
+        self.wait_for_close()?;
+        if let Some(filter) = self.filter.take() {
+            seen.section(format!("log of {name}"), filter.log_lines()?);
+            filter.stop(seen, name)?;
+        }
+        self.note_trace(seen, name);
+        Ok(())
+    }
+
+    /// Waits until it has died of itself; notes how. The trace comes with [`Probe::note_trace`].
+    pub fn died(&mut self, seen: &mut Observation, name: &str) -> Result<()> {
+        match self.filter.take() {
+            Some(filter) => filter.ended(seen, name),
+            None => Err(Error(format!("{name} does not run"))),
+        }
+    }
+
+    /// Notes the trace so far.
+    pub fn note_trace(&self, seen: &mut Observation, name: &str) {
+        seen.hide(self.spec.clone(), format!("{name}:SOCKET"));
+        seen.hide(crate::filter::postfix_notation(&self.spec), format!("{name}:SOCKET"));
+        seen.section(format!("callbacks of {name}"), self.trace());
+    }
+}
