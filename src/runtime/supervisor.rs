@@ -57,16 +57,8 @@ impl<F: Filter + 'static> Supervisor<F> {
             self.shared.log.status(Priority::Debug, word);
         }
         self.shared.close_listener();
-        self.shared.enter_phase(Phase::Drain);
-        let drained = self.wait_until(Some(GRACE), |shared| {
-            shared.sessions() == 0 || control.level() == Level::Abort
-        });
-        if !drained {
-            let sessions = self.shared.sessions();
-            self.warn(&format!(
-                "{sessions} sessions are still open {} s after the stop; breaking off",
-                GRACE.as_secs()
-            ));
+        if control.level() == Level::Stop {
+            self.drain();
         }
         self.shared.enter_phase(Phase::Abort);
         self.wait_until(Some(LEAVE_BEHIND), |shared| shared.sessions() == 0);
@@ -80,6 +72,22 @@ impl<F: Filter + 'static> Supervisor<F> {
             self.warn(&format!("{threads} threads have not ended and are left behind"));
         }
         self.shared.pool.join_leaving();
+    }
+
+    /// Lets messages in hand be finished, within the grace and unless asked to end at once.
+    fn drain(&mut self) {
+        let control = self.shared.control;
+        self.shared.enter_phase(Phase::Drain);
+        let drained = self.wait_until(Some(GRACE), |shared| {
+            shared.sessions() == 0 || control.level() == Level::Abort
+        });
+        if !drained {
+            let sessions = self.shared.sessions();
+            self.warn(&format!(
+                "{sessions} sessions are still open {} s after the stop; breaking off",
+                GRACE.as_secs()
+            ));
+        }
     }
 
     fn warn(&self, text: &str) {
