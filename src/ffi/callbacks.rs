@@ -7,6 +7,7 @@ use crate::proto::address::Address;
 use crate::proto::codes::{LIBRARY_VERSION, LIBRARY_VERSION_MDS, status, step};
 use crate::proto::command::Command;
 use crate::proto::negotiate::{FilterTraits, Offer, Request};
+use crate::proto::nul::nuls;
 use crate::session::{Context, Filter};
 
 /// A registered filter. A run keeps its own copy, so that registering again does not change the
@@ -89,23 +90,28 @@ const FEW: usize = 15;
 /// Hands an array of pointers to the strings in `bytes`, with NULL at the end, to `take`; each
 /// string ends in NUL.
 fn with_arguments<T>(bytes: &mut [u8], take: impl FnOnce(&mut [*mut c_char]) -> T) -> T {
-    let count = bytes.iter().filter(|b| **b == 0).count();
+    let first: *mut c_char = bytes.as_mut_ptr().cast();
     let mut few = [std::ptr::null_mut(); FEW + 1];
     let mut many = Vec::new();
-    let pointers = match few.get_mut(..=count) {
-        Some(few) => few,
-        None => {
-            many.resize(count + 1, std::ptr::null_mut());
-            &mut many[..]
+    let mut start = 0;
+    for (number, nul) in nuls(bytes).enumerate() {
+        let string = first.wrapping_add(start);
+        start = nul + 1;
+        match few.get_mut(number) {
+            Some(place) if number < FEW => *place = string,
+            _ => {
+                if many.is_empty() {
+                    many.extend_from_slice(&few[..FEW]);
+                }
+                many.push(string);
+            }
         }
-    };
-    let mut rest = bytes;
-    for place in pointers.iter_mut().take(count) {
-        *place = rest.as_mut_ptr().cast();
-        let end = rest.iter().position(|b| *b == 0).map_or(rest.len(), |nul| nul + 1);
-        rest = &mut rest[end..];
     }
-    take(pointers)
+    if many.is_empty() {
+        return take(&mut few);
+    }
+    many.push(std::ptr::null_mut());
+    take(&mut many)
 }
 
 /// Storage for any address a client can have, so that a filter may read as much as it likes.

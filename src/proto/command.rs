@@ -1,6 +1,7 @@
 //! Commands of the MTA and the rules for their payloads.
 
 use super::codes::step;
+use super::nul;
 
 /// A command of the MTA.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -156,7 +157,7 @@ impl Command {
 /// `None` if there is no NUL at all. What follows the last NUL is not part of any string.
 #[must_use]
 pub fn strings(payload: &[u8]) -> Option<usize> {
-    payload.iter().rposition(|&b| b == 0).map(|last| last + 1)
+    nul::until_last(payload).map(<[u8]>::len)
 }
 
 /// Where the value of a header packet begins: after the first NUL that is not the first byte.
@@ -167,7 +168,7 @@ pub fn header_value(payload: &[u8]) -> Option<usize> {
     if payload.last() != Some(&0) {
         return None;
     }
-    let name_end = payload.iter().skip(1).position(|&b| b == 0)? + 1;
+    let name_end = nul::first(payload.get(1..)?)? + 1;
     let value = name_end + 1;
     (value < payload.len()).then_some(value)
 }

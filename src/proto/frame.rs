@@ -1,17 +1,25 @@
 //! Packets: a 4-byte big-endian length, a letter, and length - 1 bytes of payload.
 
-use std::ops::Range;
-
 /// Bytes. Length field and letter.
 pub const HEAD: usize = 5;
+/// Bytes of payload; lengths from 2^31 on are no lengths.
+const PAYLOAD_MAX: usize = i32::MAX as usize - 1;
 
 /// One complete packet within a buffer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Frame {
+#[derive(Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
     /// The command or response letter.
     pub letter: u8,
-    /// Where the payload lies in the buffer.
-    pub payload: Range<usize>,
+    /// The payload and the byte behind it, which is not the packet's.
+    pub bytes: &'a mut [u8],
+}
+
+impl Frame<'_> {
+    /// Bytes the packet has in all.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        HEAD - 1 + self.bytes.len()
+    }
 }
 
 /// Why bytes are not a packet; the session must end, since the stream can't be followed further.
@@ -47,31 +55,46 @@ impl std::fmt::Display for FrameError {
     }
 }
 
-/// Finds the packet at `start` of `buffer`; `None` means that more bytes are needed.
+/// The letter and the size of the payload, once the head is there; a length of 0 gives the largest
+/// size.
+fn head(bytes: &[u8]) -> Option<(u8, usize)> {
+    let [a, b, c, d, letter] = *bytes.first_chunk::<HEAD>()?;
+    Some((letter, u32::from_be_bytes([a, b, c, d]).wrapping_sub(1) as usize))
+}
+
+/// Finds the packet at the front of `buffer`; `None` means that more bytes are needed.
+///
+/// The last byte of the buffer is not one that was received but room for a NUL, so that every
+/// packet has a byte behind it.
 ///
 /// # Errors
 /// The bytes can't be the start of a packet, or of one larger than `limit` bytes of payload.
-pub fn next(buffer: &[u8], start: usize, limit: usize) -> Result<Option<Frame>, FrameError> {
-    let rest = buffer.get(start..).unwrap_or_default();
-    let Some((length, after)) = rest.split_first_chunk::<4>() else {
-        return Ok(None);
+#[inline]
+pub fn next(buffer: &mut [u8], limit: usize) -> Result<Option<Frame<'_>>, FrameError> {
+    let complete = |(letter, payload): (u8, usize)| {
+        let fits = payload <= limit.min(PAYLOAD_MAX) && buffer.len() - HEAD > payload;
+        fits.then_some((letter, HEAD..HEAD + payload + 1))
     };
+    let Some((letter, range)) = head(buffer).and_then(complete) else {
+        return incomplete(buffer, limit);
+    };
+    Ok(buffer.get_mut(range).map(|bytes| Frame { letter, bytes }))
+}
+
+/// What is wrong with bytes that are no complete packet, if anything is.
+#[cold]
+fn incomplete<'a>(buffer: &[u8], limit: usize) -> Result<Option<Frame<'a>>, FrameError> {
+    let received = buffer.split_last().map(|(_, received)| received).unwrap_or_default();
+    let Some((length, after)) = received.split_first_chunk::<4>() else { return Ok(None) };
     let length = u32::from_be_bytes(*length);
-    if length == 0 || length > i32::MAX as u32 {
+    let payload = length.wrapping_sub(1) as usize;
+    if payload > PAYLOAD_MAX {
         return Err(FrameError::Length(length));
     }
-    let payload = length as usize - 1;
-    let letter = after.first().copied();
     if payload > limit {
-        return Err(FrameError::TooLong { letter, payload, limit });
+        return Err(FrameError::TooLong { letter: after.first().copied(), payload, limit });
     }
-    match letter {
-        Some(letter) if after.len() > payload => {
-            let from = start + HEAD;
-            Ok(Some(Frame { letter, payload: from..from + payload }))
-        }
-        _ => Ok(None),
-    }
+    Ok(None)
 }
 
 /// Bytes that the packet at the start of `bytes` has in all, once its length is known.
@@ -95,25 +118,44 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// The first packet of what was received: letter and payload.
+    fn first(received: &[u8], limit: usize) -> Result<Option<(u8, Vec<u8>)>, FrameError> {
+        let mut buffer = [received, &[0xee]].concat();
+        let frame = next(&mut buffer, limit)?;
+        Ok(frame.map(|frame| {
+            let (_behind, payload) = frame.bytes.split_last().unwrap();
+            (frame.letter, payload.to_vec())
+        }))
+    }
+
     #[test]
     fn a_bare_letter_is_a_packet() {
-        let frame = next(b"\0\0\0\x01Q", 0, 65_535).unwrap().unwrap();
-        assert_eq!(frame, Frame { letter: b'Q', payload: 5..5 });
+        assert_eq!(first(b"\0\0\0\x01Q", 65_535), Ok(Some((b'Q', vec![]))));
+        assert_eq!(first(b"\0\0\0\x01Q", 0), Ok(Some((b'Q', vec![]))));
+    }
+
+    #[test]
+    fn the_byte_behind_the_stream_is_no_part_of_a_packet() {
+        assert_eq!(first(b"\0\0\0\x01", 9), Ok(None));
+        assert_eq!(first(b"\0\0\0\x02B", 9), Ok(None));
+        assert_eq!(first(b"\0\0\0", 9), Ok(None));
+        assert_eq!(next(&mut [], 9), Ok(None));
     }
 
     #[test]
     fn lengths_without_room_for_a_letter_are_refused() {
-        assert_eq!(next(b"\0\0\0\0Q", 0, 9), Err(FrameError::Length(0)));
-        assert_eq!(next(b"\x80\0\0\0", 0, 9), Err(FrameError::Length(0x8000_0000)));
+        assert_eq!(first(b"\0\0\0\0Q", 9), Err(FrameError::Length(0)));
+        assert_eq!(first(b"\x80\0\0\0", 9), Err(FrameError::Length(0x8000_0000)));
+        assert_eq!(first(b"\x80\0\0\0Q", usize::MAX), Err(FrameError::Length(0x8000_0000)));
     }
 
     #[test]
     fn the_limit_counts_the_payload_only() {
         let mut bytes = vec![0, 0, 0, 4, b'B', 1, 2, 3];
-        assert!(next(&bytes, 0, 3).unwrap().is_some());
-        assert!(matches!(next(&bytes, 0, 2), Err(FrameError::TooLong { payload: 3, .. })));
+        assert!(first(&bytes, 3).unwrap().is_some());
+        assert!(matches!(first(&bytes, 2), Err(FrameError::TooLong { payload: 3, .. })));
         bytes.truncate(4);
-        assert!(next(&bytes, 0, 2).is_err(), "refused before the payload arrives");
+        assert!(first(&bytes, 2).is_err(), "refused before the payload arrives");
     }
 
     proptest! {
@@ -132,9 +174,9 @@ mod tests {
             let mut seen = Vec::new();
             let mut at = 0;
             for end in [cut, stream.len()] {
-                while let Some(frame) = next(&stream[..end], at, 100).unwrap() {
-                    at = frame.payload.end;
-                    seen.push((frame.letter, stream[frame.payload].to_vec()));
+                while let Some((letter, payload)) = first(&stream[at..end], 100).unwrap() {
+                    at += HEAD + payload.len();
+                    seen.push((letter, payload));
                 }
             }
             prop_assert_eq!(seen, packets);
@@ -142,9 +184,10 @@ mod tests {
 
         #[test]
         fn arbitrary_bytes_never_panic(
-            bytes in proptest::collection::vec(any::<u8>(), 0..64), start in 0usize..80) {
-            if let Ok(Some(frame)) = next(&bytes, start, 65_535) {
-                prop_assert!(frame.payload.end <= bytes.len());
+            mut bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let length = bytes.len();
+            if let Ok(Some(frame)) = next(&mut bytes, 65_535) {
+                prop_assert!(frame.size() < length);
             }
         }
     }

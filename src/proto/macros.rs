@@ -1,17 +1,77 @@
 //! Macros by stage: storing packets, clearing, looking names up.
 
+use std::ops::Range;
+
 use super::codes::MACRO_STAGES;
+use super::nul::{nuls, until_last};
 
 /// The macros an MTA has sent, one packet a stage.
-///
-/// A stage's packet is kept as it came: names and values alternating, each ending in NUL.
 #[derive(Debug, Default)]
 pub struct Macros {
-    stages: [Vec<u8>; MACRO_STAGES],
+    stages: [Stage; MACRO_STAGES],
 }
 
-/// The stage that macros with this target letter belong to.
-fn stage_of(letter: u8) -> Option<usize> {
+/// The macros of a stage: the strings as they came, names and values alternating, each ending in
+/// NUL; then where each begins, in [`OFFSET`] bytes.
+#[derive(Debug, Default)]
+struct Stage {
+    bytes: Vec<u8>,
+    /// Bytes of the strings.
+    strings: usize,
+}
+
+/// Bytes.
+const OFFSET: usize = size_of::<u32>();
+
+fn offset(bytes: &[u8]) -> Option<usize> {
+    bytes.first_chunk().map(|offset| u32::from_ne_bytes(*offset) as usize)
+}
+
+impl Stage {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.strings = 0;
+    }
+
+    /// Takes in the strings of a packet, which end in NUL.
+    fn store(&mut self, strings: &[u8]) {
+        self.bytes.clear();
+        // Strings of a dozen bytes are usual; the memory is kept while the session waits.
+        self.bytes.reserve_exact(strings.len() + strings.len() / 3 + 2 * OFFSET);
+        self.bytes.extend_from_slice(strings);
+        self.strings = strings.len();
+        let mut start = 0u32;
+        for nul in nuls(strings) {
+            self.bytes.extend_from_slice(&start.to_ne_bytes());
+            // Packets have less than 2^31 bytes.
+            start = nul as u32 + 1;
+        }
+    }
+
+    /// Where a macro's value lies.
+    fn find(&self, name: &[u8]) -> Option<Range<usize>> {
+        let (strings, offsets) = self.bytes.split_at_checked(self.strings)?;
+        // A last name without a value is no macro.
+        for (n, pair) in offsets.chunks_exact(2 * OFFSET).enumerate() {
+            let (Some(at), Some(value)) = (offset(pair), pair.get(OFFSET..).and_then(offset))
+            else {
+                continue;
+            };
+            let length = value - at - 1;
+            if (length == name.len() || length == name.len() + 2 && name.len() == 1)
+                && strings.get(at..value - 1).is_some_and(|stored| bare(stored) == name)
+            {
+                let next = offsets.get((n + 1) * 2 * OFFSET..).and_then(offset);
+                return Some(value..next.unwrap_or(self.strings));
+            }
+        }
+        None
+    }
+}
+
+/// The stage that macros with this target letter belong to; those of other letters are ignored.
+#[must_use]
+pub fn stage_of(letter: u8) -> Option<usize> {
     match letter {
         b'C' => Some(0),
         b'H' => Some(1),
@@ -24,26 +84,22 @@ fn stage_of(letter: u8) -> Option<usize> {
     }
 }
 
-/// Whether a stored name answers to the name asked for: equal, or "x" for "{x}" and back.
-fn same(stored: &[u8], asked: &[u8]) -> bool {
-    match (stored, asked) {
-        ([s], [b'{', a, b'}']) | ([b'{', s, b'}'], [a]) => s == a,
-        _ => stored == asked,
+/// A name without the braces that do not count: "{x}" is "x", while "{xy}" is not "xy".
+fn bare(name: &[u8]) -> &[u8] {
+    match name {
+        [b'{', _, b'}'] => name.get(1..2).unwrap_or_default(),
+        _ => name,
     }
 }
 
 impl Macros {
-    /// Stores a macro packet: its target letter, then the strings.
+    /// Stores the strings of a macro packet in place of all macros of the stage.
     ///
-    /// Replaces all macros of the stage. Letters without a stage, and packets without any string,
-    /// are ignored; bytes after the last NUL are dropped.
-    pub fn store(&mut self, payload: &[u8]) {
-        let Some((&letter, strings)) = payload.split_first() else { return };
-        let Some(stage) = stage_of(letter).and_then(|n| self.stages.get_mut(n)) else { return };
-        let Some(last) = strings.iter().rposition(|&b| b == 0) else { return };
-        stage.clear();
-        stage.reserve_exact(last + 1);
-        stage.extend_from_slice(strings.get(..=last).unwrap_or_default());
+    /// Packets without any string are ignored; bytes after the last NUL are dropped.
+    pub fn store(&mut self, stage: usize, strings: &[u8]) {
+        if let (Some(stage), Some(strings)) = (self.stages.get_mut(stage), until_last(strings)) {
+            stage.store(strings);
+        }
     }
 
     /// Empties `from` and all later stages.
@@ -57,30 +113,13 @@ impl Macros {
     ///
     /// The bytes stay where they are until the stage is replaced or cleared.
     pub fn get(&mut self, name: &[u8]) -> Option<&mut [u8]> {
-        let (stage, at) = self.find(name)?;
-        let bytes = self.stages.get_mut(stage)?.get_mut(at..)?;
-        let end = bytes.iter().position(|&b| b == 0)?;
-        bytes.get_mut(..=end)
-    }
-
-    /// Stage and offset of a value.
-    fn find(&self, name: &[u8]) -> Option<(usize, usize)> {
+        let name = bare(name);
         if name.is_empty() {
             return None;
         }
-        for (number, stage) in self.stages.iter().enumerate().rev() {
-            let mut at = 0;
-            let mut strings = stage.split(|&b| b == 0);
-            // The split's last piece follows the last NUL and is no string.
-            while let (Some(stored), Some(value)) = (strings.next(), strings.next()) {
-                let value_at = at + stored.len() + 1;
-                if value_at >= stage.len() {
-                    break; // a last name without a value
-                }
-                if same(stored, name) {
-                    return Some((number, value_at));
-                }
-                at = value_at + value.len() + 1;
+        for stage in self.stages.iter_mut().rev() {
+            if let Some(value) = stage.find(name) {
+                return stage.bytes.get_mut(value);
             }
         }
         None
@@ -99,12 +138,21 @@ mod tests {
         Some(String::from_utf8_lossy(text).into_owned())
     }
 
+    /// Stores a packet's payload.
+    fn store(macros: &mut Macros, payload: &[u8]) {
+        if let Some((letter, strings)) = payload.split_first()
+            && let Some(stage) = stage_of(*letter)
+        {
+            macros.store(stage, strings);
+        }
+    }
+
     #[test]
     fn later_stages_win_and_single_letters_need_no_braces() {
         let mut m = Macros::default();
-        m.store(b"Cj\0mx\0{x}\x001\0");
-        m.store(b"Mi\0Q1\0{mail_addr}\0a@b\0");
-        m.store(b"Ei\0Q2\0");
+        store(&mut m, b"Cj\0mx\0{x}\x001\0");
+        store(&mut m, b"Mi\0Q1\0{mail_addr}\0a@b\0");
+        store(&mut m, b"Ei\0Q2\0");
         assert_eq!(get(&mut m, "i").as_deref(), Some("Q2"));
         assert_eq!(get(&mut m, "{i}").as_deref(), Some("Q2"));
         assert_eq!(get(&mut m, "x").as_deref(), Some("1"));
@@ -120,30 +168,30 @@ mod tests {
     #[test]
     fn end_of_message_wins_over_end_of_headers() {
         let mut m = Macros::default();
-        m.store(b"Ei\0eom\0");
-        m.store(b"Ni\0eoh\0");
+        store(&mut m, b"Ei\0eom\0");
+        store(&mut m, b"Ni\0eoh\0");
         assert_eq!(get(&mut m, "i").as_deref(), Some("eom"));
     }
 
     #[test]
     fn packets_replace_their_stage_or_are_ignored() {
         let mut m = Macros::default();
-        m.store(b"Ca\x001\0b\x002\0");
-        m.store(b"C");
-        m.store(b"Cjunk");
-        m.store(b"La\x009\0");
+        store(&mut m, b"Ca\x001\0b\x002\0");
+        store(&mut m, b"C");
+        store(&mut m, b"Cjunk");
+        store(&mut m, b"La\x009\0");
         assert_eq!(get(&mut m, "a").as_deref(), Some("1"));
-        m.store(b"Cb\x003\0tail");
+        store(&mut m, b"Cb\x003\0tail");
         assert_eq!(get(&mut m, "a"), None);
         assert_eq!(get(&mut m, "b").as_deref(), Some("3"));
-        m.store(b"C\0");
+        store(&mut m, b"C\0");
         assert_eq!(get(&mut m, "b"), None);
     }
 
     #[test]
     fn an_empty_value_is_found_and_a_missing_one_is_not() {
         let mut m = Macros::default();
-        m.store(b"Ca\0\0odd\0");
+        store(&mut m, b"Ca\0\0odd\0");
         assert_eq!(get(&mut m, "a").as_deref(), Some(""));
         assert_eq!(get(&mut m, "odd"), None);
         assert_eq!(get(&mut m, "none"), None);
@@ -155,7 +203,7 @@ mod tests {
             payload in proptest::collection::vec(any::<u8>(), 0..60),
             name in proptest::collection::vec(any::<u8>(), 0..4)) {
             let mut m = Macros::default();
-            m.store(&payload);
+            store(&mut m, &payload);
             if let Some(value) = m.get(&name) {
                 prop_assert_eq!(value.last(), Some(&0));
             }

@@ -12,6 +12,7 @@ pub mod command;
 pub mod frame;
 pub mod macros;
 pub mod negotiate;
+pub mod nul;
 pub mod reply;
 pub mod response;
 pub mod state;

@@ -1,6 +1,5 @@
 //! A session with its socket: one turn reads, runs callbacks and answers.
 
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,21 +8,15 @@ use super::options::Options;
 use super::output::SocketOutput;
 use super::shared::{Phase, Shared};
 use crate::proto::command::Command;
-use crate::proto::frame;
 use crate::proto::response::{Payload, letter};
-use crate::session::{Filter, Flow, Output, Report, Session};
-use crate::sys::socket::receive;
-use crate::sys::thread::Stopwatch;
-
-/// Bytes received at once.
-const READ_SIZE: usize = 128 << 10;
+use crate::session::{Filter, Output, Report, Session};
 
 /// What a thread lends to the session it serves: sessions own no buffers while they wait.
 #[derive(Debug)]
 pub(super) struct Scratch {
     /// Bytes received, with room for one more: a NUL. Grows to what the thread needs, which for
     /// one that only runs slow callbacks is a packet.
-    buffer: Vec<u8>,
+    pub(super) buffer: Vec<u8>,
     /// The time, as of the last wait.
     pub(super) now: Instant,
 }
@@ -55,19 +48,19 @@ pub(super) enum TurnEnd {
     Wait,
     /// The next callback is known to be slow and must not run in a loop.
     HandOver,
-    /// The session has ended; its close callback has been called.
-    Closed,
+    /// The session ends: after a turn, its close callback has been called.
+    Close,
 }
 
 /// A session with its socket.
 #[derive(Debug)]
 pub(super) struct Connection {
-    session: Session,
+    pub(super) session: Session,
     pub(super) output: Arc<SocketOutput>,
     /// The bytes of a packet that has not arrived in full.
-    partial: Vec<u8>,
+    pub(super) partial: Vec<u8>,
     /// When the wait for the next command, or for the rest of a packet, began.
-    since: Instant,
+    pub(super) since: Instant,
     /// The close callback has been called, or must not be called any more.
     ended: bool,
 }
@@ -113,21 +106,11 @@ impl Connection {
         let end = catch_unwind(AssertUnwindSafe(|| self.work(shared, scratch, job, inline)))
             .unwrap_or_else(|panic| self.contain(&*panic));
         self.output.leave();
-        match end {
-            Flow::Continue if !self.must_end(shared.phase()) => match self.handed_over() {
-                true => TurnEnd::HandOver,
-                false => TurnEnd::Wait,
-            },
-            Flow::Continue | Flow::Close => {
-                self.finish(shared);
-                TurnEnd::Closed
-            }
+        if end == TurnEnd::Close || self.must_end(shared.phase()) {
+            self.finish(shared);
+            return TurnEnd::Close;
         }
-    }
-
-    /// Whether a complete packet is waiting for its callback.
-    fn handed_over(&self) -> bool {
-        frame::wanted(&self.partial).is_some_and(|wanted| wanted <= self.partial.len())
+        end
     }
 
     fn must_end(&self, phase: Phase) -> bool {
@@ -136,140 +119,6 @@ impl Connection {
             Phase::Drain => !self.in_message(),
             Phase::Abort | Phase::Over => true,
         }
-    }
-
-    fn work<F: Filter>(
-        &mut self,
-        shared: &Shared<F>,
-        scratch: &mut Scratch,
-        job: Job,
-        inline: bool,
-    ) -> Flow {
-        match job {
-            Job::End => return Flow::Close,
-            Job::Expired => {
-                let within = !self.partial.is_empty();
-                self.report(Report::ReadTimeout(shared.options.timeout.max(1).into(), within));
-                return Flow::Close;
-            }
-            Job::Readable | Job::Resume => {}
-        }
-        let had = self.partial.len();
-        let buffer = &mut scratch.buffer;
-        let wanted = had + 1 + if job == Job::Readable { READ_SIZE } else { 0 };
-        if buffer.len() < wanted {
-            buffer.resize(wanted, 0);
-        }
-        let mut filled = had;
-        if job == Job::Readable {
-            let room = buffer.get_mut(had..had + READ_SIZE).unwrap_or_default();
-            match receive(&*self.output, room) {
-                Ok(0) => {
-                    if self.in_message() {
-                        self.report(Report::LostInMessage);
-                    }
-                    return Flow::Close;
-                }
-                Ok(n) => filled += n,
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    return Flow::Continue;
-                }
-                Err(error) => {
-                    self.report(Report::Read(&error));
-                    return Flow::Close;
-                }
-            }
-            if frame::wanted(&self.partial).is_some_and(|wanted| wanted > filled) {
-                // Still incomplete: only what is new moves, so that a peer that drips its
-                // packets costs no more than its bytes.
-                self.partial.extend_from_slice(buffer.get(had..filled).unwrap_or_default());
-                return Flow::Continue;
-            }
-        }
-        if let Some(front) = buffer.get_mut(..had) {
-            front.copy_from_slice(&self.partial);
-        }
-        self.partial = Vec::new();
-        let mut buffer = std::mem::take(&mut scratch.buffer);
-        let (flow, done) = self.packets(shared, &mut buffer, filled, inline);
-        scratch.buffer = buffer;
-        if done > 0 || had == 0 {
-            self.since = if inline { scratch.now } else { Instant::now() };
-        }
-        flow
-    }
-
-    /// Processes the complete packets of a buffer and keeps the rest; how many bytes they had.
-    fn packets<F: Filter>(
-        &mut self,
-        shared: &Shared<F>,
-        buffer: &mut [u8],
-        filled: usize,
-        inline: bool,
-    ) -> (Flow, usize) {
-        let mut at = 0;
-        loop {
-            if shared.is_aborting() {
-                return (Flow::Close, at);
-            }
-            let start = at;
-            let limit = self.session.context().max_data_size();
-            let bytes = buffer.get(..filled).unwrap_or_default();
-            let packet = match frame::next(bytes, at, limit) {
-                Ok(Some(packet)) => packet,
-                Ok(None) => break,
-                Err(error) => {
-                    self.report(Report::Frame(error));
-                    return (Flow::Close, at);
-                }
-            };
-            at = packet.payload.end;
-            let flow = match Command::from_letter(packet.letter) {
-                Some(command) if inline && self.hands_over(shared, command) => {
-                    at = start;
-                    break;
-                }
-                Some(command) => self.packet(shared, command, packet.payload, buffer, inline),
-                None => self.session.handle(&shared.filter, packet.letter, &mut [0]),
-            };
-            if flow == Flow::Close {
-                return (Flow::Close, at);
-            }
-        }
-        if at < filled {
-            self.partial = buffer.get(at..filled).unwrap_or_default().to_vec();
-        }
-        (Flow::Continue, at)
-    }
-
-    /// Whether a command's callback is too slow to run in a loop.
-    fn hands_over<F: Filter>(&self, shared: &Shared<F>, command: Command) -> bool {
-        shared.estimates.is_slow(command) && shared.filter.serves(command)
-    }
-
-    /// Processes one packet.
-    fn packet<F: Filter>(
-        &mut self,
-        shared: &Shared<F>,
-        command: Command,
-        payload: Range<usize>,
-        buffer: &mut [u8],
-        inline: bool,
-    ) -> Flow {
-        let end = payload.end;
-        let Some(bytes) = buffer.get_mut(payload.start..=end) else { return Flow::Close };
-        // Callbacks get strings in place; the byte behind them belongs to the next packet.
-        let saved = bytes.last_mut().map(std::mem::take);
-        let watch = (!inline).then(Stopwatch::start);
-        self.output.enter(command);
-        let flow = self.session.process(&shared.filter, command, bytes);
-        if let Some(watch) = watch {
-            shared.estimates.observe(command, watch.elapsed());
-        }
-        if let (Some(last), Some(saved)) = (bytes.last_mut(), saved) {
-            *last = saved;
-        }
-        flow
     }
 
     /// Ends the session: abort and close callbacks, once.
@@ -291,7 +140,7 @@ impl Connection {
     }
 
     /// A bug of ours costs this session only, and the MTA hears of it.
-    fn contain(&mut self, panic: &(dyn std::any::Any + Send)) -> Flow {
+    fn contain(&mut self, panic: &(dyn std::any::Any + Send)) -> TurnEnd {
         let what = panic
             .downcast_ref::<&str>()
             .copied()
@@ -299,10 +148,10 @@ impl Connection {
             .unwrap_or("panic");
         self.report(Report::Panic(what));
         let _gone = self.output.send(letter::TEMPFAIL, Payload::None, true);
-        Flow::Close
+        TurnEnd::Close
     }
 
-    fn report(&self, report: Report<'_>) {
+    pub(super) fn report(&self, report: Report<'_>) {
         self.output.report(report);
     }
 }

@@ -90,7 +90,7 @@ fn serve<F: Filter + 'static>(
         }
         match end {
             TurnEnd::Wait => this.put_back(slot, connection, &shared.options),
-            TurnEnd::Closed => this.remove(slot, &connection.output),
+            TurnEnd::Close => this.remove(slot, &connection.output),
             TurnEnd::HandOver if shared.reserve() => {
                 this.remove(slot, &connection.output);
                 shared.detach(&connection.output);

@@ -20,6 +20,7 @@ mod log;
 mod options;
 mod output;
 mod pool;
+mod receive;
 mod serve;
 mod shared;
 mod signals;

@@ -1,5 +1,6 @@
 //! The way back to the MTA: one socket, whole packets, one write where possible.
 
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -105,9 +106,21 @@ impl SocketOutput {
     }
 
     fn write(&self, held: &mut Held, bytes: &[u8]) -> Result<(), SendError> {
-        send_all(&self.socket, bytes, self.limit).map_err(|error| {
+        self.write_rest(held, bytes, Ok(0))
+    }
+
+    /// Sends the bytes of which the first `sent` went out, if there was no error.
+    #[cold]
+    fn write_rest(
+        &self,
+        held: &mut Held,
+        bytes: &[u8],
+        sent: io::Result<usize>,
+    ) -> Result<(), SendError> {
+        let rest = sent.map(|n| bytes.get(n..).unwrap_or_default());
+        rest.and_then(|rest| send_all(&self.socket, rest, self.limit)).map_err(|error| {
             held.failed = true;
-            if error.kind() == std::io::ErrorKind::TimedOut {
+            if error.kind() == io::ErrorKind::TimedOut {
                 let seconds = self.limit.unwrap_or_default().as_secs();
                 self.report(Report::WriteTimeout(seconds.try_into().unwrap_or(i64::MAX)));
             } else {
@@ -153,10 +166,15 @@ impl Output for SocketOutput {
         if held.failed {
             return Err(SendError);
         }
-        let now = now || self.through.load(Ordering::Relaxed);
-        if now && held.bytes.is_empty() && payload.is_empty() {
-            return self.write(&mut held, &bare(letter));
+        if now && held.bytes.is_empty() && matches!(payload, Payload::None) {
+            // What nearly all replies are.
+            let packet = bare(letter);
+            return match send_some(&self.socket, &packet) {
+                Ok(n) if n == packet.len() => Ok(()),
+                sent => self.write_rest(&mut held, &packet, sent),
+            };
         }
+        let now = now || self.through.load(Ordering::Relaxed);
         encode(&mut held.bytes, letter, payload);
         if now || held.bytes.len() > HELD_MAX {
             let bytes = std::mem::take(&mut held.bytes);

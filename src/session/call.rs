@@ -4,6 +4,7 @@ use super::engine::Session;
 use super::{Filter, Report};
 use crate::proto::address;
 use crate::proto::command::{self, Command};
+use crate::proto::nul;
 use crate::proto::state::State;
 
 /// What a callback came to.
@@ -36,7 +37,7 @@ impl Session {
         let payload = bytes.get(..size).unwrap_or_default();
         match command {
             Command::Connect => {
-                let Some(nul) = payload.iter().position(|&b| b == 0) else {
+                let Some(nul) = nul::first(payload) else {
                     return malformed("the host name is not terminated");
                 };
                 let address = match address::parse(payload, nul + 1) {

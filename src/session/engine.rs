@@ -8,6 +8,7 @@ use super::context::Context;
 use super::{Filter, Output, Report};
 use crate::proto::codes::status;
 use crate::proto::command::Command;
+use crate::proto::macros;
 use crate::proto::negotiate::{self, Agreement, FilterTraits, NegotiateError, Offer};
 use crate::proto::response::{Payload, letter};
 use crate::proto::state::{self, State, Transition};
@@ -88,10 +89,14 @@ impl Session {
     }
 
     /// Processes one packet whose letter is known; see [`Session::handle`].
+    #[inline]
     pub fn process<F: Filter>(&mut self, filter: &F, command: Command, bytes: &mut [u8]) -> Flow {
-        let size = bytes.len().saturating_sub(1);
-        self.debug(4, |line| line(format_args!("got cmd {command:?} len {size}")));
+        if self.verbose {
+            let size = bytes.len().saturating_sub(1);
+            self.debug(4, |line| line(format_args!("got cmd {command:?} len {size}")));
+        }
         match command {
+            Command::Macro => self.store_macros(bytes),
             Command::Quit => Flow::Close,
             Command::Abort => {
                 self.end_message(filter);
@@ -104,14 +109,21 @@ impl Session {
                 self.state = State::QuitNc;
                 Flow::Continue
             }
-            Command::Macro => match bytes.split_last() {
-                Some((_, payload)) if !payload.is_empty() => {
-                    self.context.lock().macros.store(payload);
-                    Flow::Continue
-                }
-                _ => self.malformed(command, "no payload"),
-            },
             _ => self.advance(filter, command, bytes),
+        }
+    }
+
+    /// Stores macros until a callback asks for them; half of an MTA's packets are of this kind.
+    #[inline]
+    fn store_macros(&self, bytes: &[u8]) -> Flow {
+        match bytes {
+            [letter, strings @ .., _] => {
+                if let Some(stage) = macros::stage_of(*letter) {
+                    self.context.lock().macros.store(stage, strings);
+                }
+                Flow::Continue
+            }
+            _ => self.malformed(Command::Macro, "no payload"),
         }
     }
 
@@ -269,6 +281,7 @@ impl Session {
         }
     }
 
+    #[cold]
     fn malformed(&self, command: Command, why: &'static str) -> Flow {
         self.context.output.report(Report::Malformed(command, why));
         Flow::Close

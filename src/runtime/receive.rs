@@ -1,0 +1,185 @@
+//! The work of a turn: receive, take packets apart, call back.
+
+use std::time::Instant;
+
+use super::connection::{Connection, Job, Scratch, TurnEnd};
+use super::shared::Shared;
+use crate::proto::command::Command;
+use crate::proto::frame;
+use crate::session::{Filter, Flow, Report};
+use crate::sys::socket::receive;
+use crate::sys::thread::Stopwatch;
+
+/// Bytes received at once.
+const READ_SIZE: usize = 128 << 10;
+
+impl Connection {
+    /// Does what a turn is for.
+    #[inline]
+    pub(super) fn work<F: Filter>(
+        &mut self,
+        shared: &Shared<F>,
+        scratch: &mut Scratch,
+        job: Job,
+        inline: bool,
+    ) -> TurnEnd {
+        match job {
+            Job::Readable if self.partial.is_empty() => {
+                let Scratch { buffer, now } = scratch;
+                if buffer.len() <= READ_SIZE {
+                    buffer.resize(READ_SIZE + 1, 0);
+                }
+                let end = match self.receive(buffer.get_mut(..READ_SIZE).unwrap_or_default()) {
+                    Ok(filled) => {
+                        let bytes = buffer.get_mut(..=filled).unwrap_or_default();
+                        self.packets(shared, bytes, inline).0
+                    }
+                    Err(end) => return end,
+                };
+                self.since = if inline { *now } else { Instant::now() };
+                end
+            }
+            Job::Readable => self.resume(shared, scratch, READ_SIZE, inline),
+            Job::Resume => self.resume(shared, scratch, 0, inline),
+            Job::End => TurnEnd::Close,
+            Job::Expired => {
+                let within = !self.partial.is_empty();
+                self.report(Report::ReadTimeout(shared.options.timeout.max(1).into(), within));
+                TurnEnd::Close
+            }
+        }
+    }
+
+    /// Receives what is there; how many bytes.
+    #[inline]
+    fn receive(&mut self, room: &mut [u8]) -> Result<usize, TurnEnd> {
+        match receive(&*self.output, room) {
+            Ok(0) => {
+                if self.in_message() {
+                    self.report(Report::LostInMessage);
+                }
+                Err(TurnEnd::Close)
+            }
+            Ok(n) => Ok(n),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Err(TurnEnd::Wait),
+            Err(error) => {
+                self.report(Report::Read(&error));
+                Err(TurnEnd::Close)
+            }
+        }
+    }
+
+    /// Goes on with a packet that was there in part, or was handed over; receives `read` bytes
+    /// more at most.
+    #[cold]
+    fn resume<F: Filter>(
+        &mut self,
+        shared: &Shared<F>,
+        scratch: &mut Scratch,
+        read: usize,
+        inline: bool,
+    ) -> TurnEnd {
+        let Scratch { buffer, now } = scratch;
+        let had = self.partial.len();
+        if buffer.len() <= had + read {
+            buffer.resize(had + read + 1, 0);
+        }
+        let mut filled = had;
+        if read > 0 {
+            match self.receive(buffer.get_mut(had..had + read).unwrap_or_default()) {
+                Ok(n) => filled += n,
+                Err(end) => return end,
+            }
+            if frame::wanted(&self.partial).is_some_and(|wanted| wanted > filled) {
+                // Still incomplete: only what is new moves, so that a peer that drips its
+                // packets costs no more than its bytes.
+                self.partial.extend_from_slice(buffer.get(had..filled).unwrap_or_default());
+                return TurnEnd::Wait;
+            }
+        }
+        if let Some(front) = buffer.get_mut(..had) {
+            front.copy_from_slice(&self.partial);
+        }
+        self.partial = Vec::new();
+        let bytes = buffer.get_mut(..=filled).unwrap_or_default();
+        let (end, done) = self.packets(shared, bytes, inline);
+        if done > 0 {
+            self.since = if inline { *now } else { Instant::now() };
+        }
+        end
+    }
+
+    /// Processes the complete packets of a buffer, whose last byte is room for a NUL, and keeps the
+    /// rest; how many bytes they had.
+    fn packets<F: Filter>(
+        &mut self,
+        shared: &Shared<F>,
+        buffer: &mut [u8],
+        inline: bool,
+    ) -> (TurnEnd, usize) {
+        let mut at = 0;
+        let mut end = TurnEnd::Wait;
+        loop {
+            if shared.is_aborting() {
+                return (TurnEnd::Close, at);
+            }
+            let rest = buffer.get_mut(at..).unwrap_or_default();
+            let limit = self.session.context().max_data_size();
+            let packet = match frame::next(rest, limit) {
+                Ok(Some(packet)) => packet,
+                Ok(None) => break,
+                Err(error) => {
+                    self.report(Report::Frame(error));
+                    return (TurnEnd::Close, at);
+                }
+            };
+            let size = packet.size();
+            let flow = match Command::from_letter(packet.letter) {
+                Some(command) if inline && shared.hands_over(command) => {
+                    end = TurnEnd::HandOver;
+                    break;
+                }
+                Some(command) => self.packet(shared, command, packet.bytes, inline),
+                None => self.session.handle(&shared.filter, packet.letter, &mut [0]),
+            };
+            at += size;
+            if flow == Flow::Close {
+                return (TurnEnd::Close, at);
+            }
+        }
+        if let Some(rest @ [_, ..]) = buffer.get(at..buffer.len().saturating_sub(1)) {
+            self.partial = rest.to_vec();
+        }
+        (end, at)
+    }
+
+    /// Processes one packet: its payload, and the byte behind it, which is lent to it as a NUL.
+    fn packet<F: Filter>(
+        &mut self,
+        shared: &Shared<F>,
+        command: Command,
+        bytes: &mut [u8],
+        inline: bool,
+    ) -> Flow {
+        // Callbacks get strings in place; the byte behind them belongs to the next packet.
+        let behind = bytes.last_mut().map(std::mem::take);
+        let watch = (!inline).then(Stopwatch::start);
+        self.output.enter(command);
+        let flow = self.session.process(&shared.filter, command, bytes);
+        if let Some(watch) = watch {
+            shared.estimates.observe(command, watch.elapsed());
+        }
+        if let (Some(last), Some(behind)) = (bytes.last_mut(), behind) {
+            *last = behind;
+        }
+        flow
+    }
+}
+
+impl<F: Filter> Shared<F> {
+    /// Whether a command's callback is too slow to run in a loop.
+    #[inline]
+    fn hands_over(&self, command: Command) -> bool {
+        self.estimates.is_slow(command) && self.filter.serves(command)
+    }
+}
