@@ -8,8 +8,9 @@
  *   symbols=NUMBER~NAMES   macros to ask for at a stage (SMFIM_*)
  *   timeout=SECONDS        for smfi_settimeout
  *   STAGE[:TEXT]=VERB[~ARGUMENT...]
- *                          at this callback, if TEXT is in its first argument. All that fit are done
- *                          in turn; the last verdict counts.
+ *                          at this callback, if TEXT is in its first argument, the value of a header,
+ *                          or the sender where there is none of these. All that fit are done in turn;
+ *                          the last verdict counts.
  *
  * Verbs: see act(). TRACE gets one line per callback and per call: "N STAGE ...", N counts the sessions.
  */
@@ -20,6 +21,11 @@ static int n_settings;
 static unsigned long want_steps;
 static int sessions;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static const char *sender(SMFICTX *ctx)
+{
+	return smfi_getsymval(ctx, "{mail_addr}");
+}
 
 /* One call of the library that a rule asks for, or a verdict; negative: no verdict. */
 static int act(SMFICTX *ctx, int session, char **word, int n)
@@ -158,7 +164,7 @@ static sfsistat on_envrcpt(SMFICTX *ctx, char **argv)
 static sfsistat on_data(SMFICTX *ctx)
 {
 	trace_strings(ctx, "data", NULL, NULL);
-	return at(ctx, "data", NULL);
+	return at(ctx, "data", sender(ctx));
 }
 
 static sfsistat on_unknown(SMFICTX *ctx, const char *command)
@@ -176,7 +182,7 @@ static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
 static sfsistat on_eoh(SMFICTX *ctx)
 {
 	trace_strings(ctx, "eoh", NULL, NULL);
-	return at(ctx, "eoh", NULL);
+	return at(ctx, "eoh", sender(ctx));
 }
 
 static sfsistat on_body(SMFICTX *ctx, unsigned char *text, size_t size)
@@ -191,8 +197,7 @@ static sfsistat on_body(SMFICTX *ctx, unsigned char *text, size_t size)
 static sfsistat on_eom(SMFICTX *ctx)
 {
 	trace_strings(ctx, "eom", NULL, NULL);
-	/* By what the message is about: rules match its queue id, its sender or nothing. */
-	return at(ctx, "eom", smfi_getsymval(ctx, "{mail_addr}"));
+	return at(ctx, "eom", sender(ctx));
 }
 
 static sfsistat on_abort(SMFICTX *ctx)

@@ -220,21 +220,14 @@ impl Mta {
         })
     }
 
-    /// Waits until all sessions are over and all mail is delivered, held or gone, and logged.
-    pub fn settle(&self) -> Result<()> {
+    /// Waits until all SMTP sessions are over, so that what the next one logs comes after.
+    pub fn wait_for_sessions(&self) -> Result<()> {
         match self.kind {
-            Kind::Postfix => {
-                self.wait_until("an empty queue", |mta| mta.queued().is_empty())?;
-                self.wait_until("the end of all sessions in the log", |mta| {
-                    let log = mta.log();
-                    let count = |text: &str| log.matches(text).count();
-                    count("]: connect from ") == count("]: disconnect from ")
-                        && log.lines().filter(|line| line.contains("(queue active)")).all(|line| {
-                            queue_id(line).is_some_and(|id| log.contains(&format!("{id}: removed")))
-                        })
-                })
-            }
-            // It delivers before it replies.
+            Kind::Postfix => self.wait_until("the end of all sessions in the log", |mta| {
+                let log = mta.log();
+                let count = |text: &str| log.matches(text).count();
+                count("]: connect from ") == count("]: disconnect from ")
+            }),
             Kind::Sendmail => self.wait_until("the end of all its children", |mta| {
                 let pid = fs::read_to_string(mta.dir().join("pid")).unwrap_or_default();
                 let pid = pid.lines().next().unwrap_or_default().to_owned();
@@ -242,6 +235,22 @@ impl Mta {
                 children.is_ok_and(|list| list.trim().is_empty())
             }),
         }
+    }
+
+    /// Waits until all sessions are over and all mail is delivered, held or gone, and logged.
+    pub fn settle(&self) -> Result<()> {
+        self.wait_for_sessions()?;
+        if self.kind == Kind::Sendmail {
+            // It delivers before it replies.
+            return Ok(());
+        }
+        self.wait_until("an empty queue", |mta| mta.queued().is_empty())?;
+        self.wait_until("the end of all deliveries in the log", |mta| {
+            let log = mta.log();
+            log.lines().filter(|line| line.contains("(queue active)")).all(|line| {
+                queue_id(line).is_some_and(|id| log.contains(&format!("{id}: removed")))
+            })
+        })
     }
 
     /// Files of mail that is still on its way.

@@ -38,8 +38,10 @@ impl Probe {
         Ok(probe)
     }
 
-    /// Starts it again, after it has died, on the same socket with other settings.
+    /// Starts it again on the same socket with other settings; kills it if it still runs.
     pub fn restart(&mut self, settings: &[impl AsRef<str>]) -> Result<()> {
+        // One that still runs must not be taken for the new one.
+        self.filter = None;
         let mut command = compiled(self.linkage, "compliance/milters/probe.c")?;
         command.arg(&self.spec).arg(self.trace_file());
         command.args(settings.iter().map(AsRef::as_ref));

@@ -1,7 +1,11 @@
 //! What the tests with C filters have in common.
 
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+pub(crate) use compliance::compare::BOTH_WAYS;
+use compliance::filter::Socket;
 use compliance::mta::Kind;
-use compliance::{Linkage, Pair};
+use compliance::{Linkage, Mta, Observation, Pair, Probe, Result, compare};
 
 /// A message of one line.
 pub(crate) const SHORT: &str = "From: a@a.example\r\nSubject: hello\r\nX-Fold: one\r\n\ttwo\r\nX-Empty:\r\nX-Two:  blanks\r\n\r\nshort\r\n";
@@ -23,4 +27,52 @@ pub(crate) fn probe_with<'a>(kind: Kind, exercised: &'a str, libraries: &'a [Lin
 pub(crate) fn long() -> String {
     let line = "The quick brown fox jumps over the lazy dog.\r\n";
     format!("From: a@a.example\r\nSubject: long\r\n\r\n{}", line.repeat(4000))
+}
+
+/// What a test with one probe does.
+pub(crate) struct Run<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) exercised: &'a str,
+    pub(crate) socket: Socket,
+    /// Of the probe.
+    pub(crate) settings: &'a [String],
+    /// What is special about the MTA.
+    pub(crate) lines: &'a [&'a str],
+    pub(crate) libraries: &'a [Linkage],
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(kind: Kind, exercised: &'a str, settings: &'a [String]) -> Self {
+        Self { kind, exercised, socket: Socket::Unix, settings, lines: &[], libraries: BOTH_WAYS }
+    }
+
+    /// Compares what comes of it when `play` talks to the MTA; it returns its transcripts.
+    ///
+    /// Each of `expected`, a section and a text, has to be there.
+    pub(crate) fn compare(
+        &self,
+        expected: &[(&str, &str)],
+        play: impl Fn(&Mta) -> Result<Vec<String>> + Sync,
+    ) {
+        compare(&probe_with(self.kind, self.exercised, self.libraries), |linkage| {
+            let mut seen = Observation::new();
+            let probe = Probe::start(linkage, self.socket, self.settings)?;
+            let setup = Mta::of(self.kind).milter(probe.spec());
+            let setup = self.lines.iter().fold(setup, |setup, &line| setup.line(line));
+            let mta = setup.start()?;
+            seen.section("SMTP", play(&mta)?);
+            mta.observe(&mut seen)?;
+            drop(mta);
+            probe.stop(&mut seen, "probe")?;
+            for (section, text) in expected {
+                seen.expect(section, text);
+            }
+            Ok(seen)
+        });
+    }
+}
+
+/// Settings from literals.
+pub(crate) fn settings(list: &[&str]) -> Vec<String> {
+    list.iter().map(|&setting| setting.to_owned()).collect()
 }

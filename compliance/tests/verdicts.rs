@@ -1,0 +1,144 @@
+//! Every verdict at every stage: the replies to the SMTP client, the mail, the MTA's log.
+
+mod support;
+
+use compliance::filter::Socket;
+use compliance::mta::Kind;
+use compliance::{Mta, Observation, Probe, Result, Smtp, compare};
+use support::{Run, probe_with};
+
+/// Names of verdicts with the probe's verbs for them.
+const VERDICTS: &[(&str, &[&str])] = &[
+    ("accept", &["accept"]),
+    ("reject", &["reject"]),
+    ("tempfail", &["tempfail"]),
+    ("discard", &["discard"]),
+    ("reply5", &["reply~550~5.7.1~Not for 100%% of us", "reject"]),
+    ("reply4", &["reply~451~4.7.1~Later", "tempfail"]),
+    ("lines", &["mlreply~554~5.7.9~first line~second line", "reject"]),
+    ("closes", &["reply~421~4.7.0~Go away", "tempfail"]),
+    // The code does not fit the verdict and is not used.
+    ("misfit", &["reply~550~5.7.1~Never said", "tempfail"]),
+];
+
+const STAGES: &[&str] = &["helo", "envfrom", "envrcpt", "data", "header", "eoh", "body", "eom"];
+
+/// Rules by which a name such as `helo-reject` in the right place gets this verdict.
+fn rules() -> Vec<String> {
+    let mut rules = Vec::new();
+    for stage in STAGES {
+        for (verdict, verbs) in VERDICTS {
+            rules.extend(verbs.iter().map(|verb| format!("{stage}:{stage}-{verdict}={verb}")));
+        }
+    }
+    rules
+}
+
+/// A message with the name in all places, then one that no rule fits.
+fn session(mta: &Mta, name: &str) -> Result<Vec<String>> {
+    let mut smtp = Smtp::connect(mta.port())?;
+    smtp.say(&format!("EHLO {name}.example"))?;
+    let recipients = [format!("{name}@b.example"), format!("2-{name}@b.example")];
+    let recipients = recipients.each_ref().map(String::as_str);
+    let message = format!("Subject: {name}\r\nX-After: x\r\n\r\n{name}\r\n");
+    smtp.send(&format!("{name}@a.example"), &recipients, &message)?;
+    smtp.say("RSET")?;
+    let other = format!("after-{}@b.example", name.replace('-', "."));
+    smtp.send("other@a.example", &[&other], "Subject: x\r\n\r\nx\r\n")?;
+    let transcript = smtp.quit()?;
+    mta.wait_for_sessions()?;
+    Ok(transcript)
+}
+
+fn in_a_message(kind: Kind) {
+    let rules = rules();
+    let run =
+        Run::new(kind, "each verdict and kind of reply at HELO, MAIL ... end of message", &rules);
+    run.compare(&[("SMTP", "451 4.7.1 Later"), ("SMTP", "second line")], |mta| {
+        let mut transcript = Vec::new();
+        for stage in STAGES {
+            for (verdict, _) in VERDICTS {
+                transcript.push(format!("-- {verdict} at {stage}"));
+                transcript.extend(session(mta, &format!("{stage}-{verdict}"))?);
+            }
+        }
+        Ok(transcript)
+    });
+}
+
+/// All clients are the same, so each verdict needs a probe of its own.
+fn at_connect(kind: Kind) {
+    compare(
+        &probe_with(kind, "each verdict and kind of reply at connect", support::BOTH_WAYS),
+        |linkage| {
+            let mut seen = Observation::new();
+            let mut probe = Probe::start(linkage, Socket::Unix, &["connect=continue"])?;
+            let mta = Mta::of(kind).milter(probe.spec()).start()?;
+            for (verdict, verbs) in VERDICTS {
+                let rules: Vec<String> =
+                    verbs.iter().map(|verb| format!("connect={verb}")).collect();
+                probe.restart(&rules)?;
+                seen.section(format!("SMTP {verdict}"), session(&mta, verdict)?);
+                mta.settle()?;
+                probe.wait_for_close()?;
+            }
+            mta.observe(&mut seen)?;
+            drop(mta);
+            probe.stop(&mut seen, "probe")?;
+            seen.expect("SMTP reject", "554");
+            seen.expect("SMTP tempfail", "451");
+            Ok(seen)
+        },
+    );
+}
+
+/// Unknown commands can be refused too.
+fn unknown(kind: Kind) {
+    let rules = support::settings(&[
+        "unknown:FOO=reject",
+        "unknown:BAR=tempfail",
+        "unknown:BAZ=reply~550~5.7.1~No BAZ here",
+        "unknown:BAZ=reject",
+    ]);
+    let run = Run::new(kind, "unknown commands refused, before and inside of a message", &rules);
+    run.compare(&[("SMTP", "No BAZ here")], |mta| {
+        let mut smtp = mta.smtp()?;
+        smtp.script(&["FOO x", "BAR x", "BAZ x", "QUX x", "MAIL FROM:<a@a.example>"])?;
+        smtp.script(&["FOO x", "BAR x", "BAZ x", "QUX x", "RCPT TO:<b@b.example>", "DATA"])?;
+        smtp.data("Subject: x\r\n\r\nx\r\n")?;
+        smtp.quit()
+    });
+}
+
+/// A filter that has seen enough of a body says so.
+fn skip(kind: Kind) {
+    let rules = support::settings(&["steps=400", "body:enough=skip"]);
+    let run = Run::new(kind, "rest of the body skipped", &rules);
+    run.compare(&[("callbacks of probe", "eom")], |mta| {
+        let mut smtp = mta.smtp()?;
+        let enough = format!("Subject: x\r\n\r\nenough\r\n{}", "more\r\n".repeat(50_000));
+        smtp.send("a@a.example", &["skip@b.example"], &enough)?;
+        smtp.send("a@a.example", &["all@b.example"], &enough.replace("enough", "start"))?;
+        smtp.quit()
+    });
+}
+
+macro_rules! with_both {
+    ($($name:ident)*) => {$(
+        mod $name {
+            use super::Kind;
+
+            #[test]
+            fn postfix() {
+                super::$name(Kind::Postfix);
+            }
+
+            #[test]
+            fn sendmail() {
+                super::$name(Kind::Sendmail);
+            }
+        }
+    )*};
+}
+
+with_both! { in_a_message at_connect unknown skip }
