@@ -134,7 +134,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1, u
 			trace(*number, "  symbols %s -> %d", settings[i] + 8,
 			      smfi_setsymlist(ctx, atoi(settings[i] + 8), list + 1));
 	}
-	return SMFIS_CONTINUE;
+	return at(ctx, "negotiate", NULL);
 }
 
 static sfsistat on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)

@@ -1,5 +1,6 @@
 //! Every verdict at every stage: the replies to the SMTP client, the mail, the MTA's log.
 
+#[macro_use]
 mod support;
 
 use compliance::filter::Socket;
@@ -121,24 +122,6 @@ fn skip(kind: Kind) {
         smtp.send("a@a.example", &["all@b.example"], &enough.replace("enough", "start"))?;
         smtp.quit()
     });
-}
-
-macro_rules! with_both {
-    ($($name:ident)*) => {$(
-        mod $name {
-            use super::Kind;
-
-            #[test]
-            fn postfix() {
-                super::$name(Kind::Postfix);
-            }
-
-            #[test]
-            fn sendmail() {
-                super::$name(Kind::Sendmail);
-            }
-        }
-    )*};
 }
 
 with_both! { in_a_message at_connect unknown skip }

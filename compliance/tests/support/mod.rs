@@ -39,11 +39,21 @@ pub(crate) struct Run<'a> {
     /// What is special about the MTA.
     pub(crate) lines: &'a [&'a str],
     pub(crate) libraries: &'a [Linkage],
+    /// Entries of `docs/differences.md` that show.
+    pub(crate) differences: &'a [&'a str],
 }
 
 impl<'a> Run<'a> {
     pub(crate) fn new(kind: Kind, exercised: &'a str, settings: &'a [String]) -> Self {
-        Self { kind, exercised, socket: Socket::Unix, settings, lines: &[], libraries: BOTH_WAYS }
+        Self {
+            kind,
+            exercised,
+            socket: Socket::Unix,
+            settings,
+            lines: &[],
+            libraries: BOTH_WAYS,
+            differences: &[],
+        }
     }
 
     /// Compares what comes of it when `play` talks to the MTA; it returns its transcripts.
@@ -54,7 +64,9 @@ impl<'a> Run<'a> {
         expected: &[(&str, &str)],
         play: impl Fn(&Mta) -> Result<Vec<String>> + Sync,
     ) {
-        compare(&probe_with(self.kind, self.exercised, self.libraries), |linkage| {
+        let mut pair = probe_with(self.kind, self.exercised, self.libraries);
+        pair.differences = self.differences;
+        compare(&pair, |linkage| {
             let mut seen = Observation::new();
             let probe = Probe::start(linkage, self.socket, self.settings)?;
             let setup = Mta::of(self.kind).milter(probe.spec());
@@ -63,7 +75,7 @@ impl<'a> Run<'a> {
             seen.section("SMTP", play(&mta)?);
             mta.observe(&mut seen)?;
             drop(mta);
-            probe.stop(&mut seen, "probe")?;
+            probe.stop_allowing(&mut seen, "probe", self.differences)?;
             for (section, text) in expected {
                 seen.expect(section, text);
             }
@@ -75,4 +87,24 @@ impl<'a> Run<'a> {
 /// Settings from literals.
 pub(crate) fn settings(list: &[&str]) -> Vec<String> {
     list.iter().map(|&setting| setting.to_owned()).collect()
+}
+
+/// A test with each MTA for each function of the kind of MTA.
+#[allow(unused_macros, reason = "not every test program has such functions")]
+macro_rules! with_both {
+    ($($name:ident)*) => {$(
+        mod $name {
+            use super::Kind;
+
+            #[test]
+            fn postfix() {
+                super::$name(Kind::Postfix);
+            }
+
+            #[test]
+            fn sendmail() {
+                super::$name(Kind::Sendmail);
+            }
+        }
+    )*};
 }
