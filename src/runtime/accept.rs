@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::connection::Connection;
 use super::output::SocketOutput;
@@ -11,6 +11,7 @@ use super::pool::Work;
 use super::shared::Shared;
 use crate::net::listener::{Listener, errno_text};
 use crate::session::{Filter, Session};
+use crate::sys::clock::Time;
 use crate::sys::log::Priority;
 use crate::sys::socket;
 
@@ -22,7 +23,7 @@ pub(super) const EXHAUSTION_PAUSE: Duration = Duration::from_millis(100);
 pub(super) const ACCEPT_FAILURES_MAX: u32 = 16;
 
 /// Accepts what has come in.
-pub(super) fn accept<F: Filter + 'static>(shared: &Arc<Shared<F>>, index: usize, now: Instant) {
+pub(super) fn accept<F: Filter + 'static>(shared: &Arc<Shared<F>>, index: usize, now: Time) {
     let Some(listener) = shared.listener() else { return };
     for _ in 0..ACCEPT_BATCH {
         match socket::accept(&listener) {
@@ -66,7 +67,7 @@ fn refuse<F: Filter + 'static>(
     shared: &Arc<Shared<F>>,
     listener: &Listener,
     index: usize,
-    now: Instant,
+    now: Time,
     error: &io::Error,
 ) {
     let Some(this) = shared.loops.get(index) else { return };
@@ -82,7 +83,7 @@ fn refuse<F: Filter + 'static>(
                 ),
             );
         }
-        this.pause(listener, now + EXHAUSTION_PAUSE);
+        this.pause(listener, now, EXHAUSTION_PAUSE);
         return;
     }
     let failures = shared.accept_failures.fetch_add(1, Ordering::Relaxed) + 1;
@@ -90,7 +91,7 @@ fn refuse<F: Filter + 'static>(
     let next = if abort { "abort" } else { "try again" };
     let text = format!("accept() returned invalid socket ({text}), {next}");
     shared.log.line(Priority::Error, &text);
-    this.pause(listener, now + Duration::from_secs(failures.into()));
+    this.pause(listener, now, Duration::from_secs(failures.into()));
     if abort {
         shared.give_up();
     }

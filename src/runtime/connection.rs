@@ -2,7 +2,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::options::Options;
 use super::output::SocketOutput;
@@ -10,6 +9,7 @@ use super::shared::{Phase, Shared};
 use crate::proto::command::Command;
 use crate::proto::response::{Payload, letter};
 use crate::session::{Filter, Output, Report, Session};
+use crate::sys::clock::Time;
 
 /// What a thread lends to the session it serves: sessions own no buffers while they wait.
 #[derive(Debug)]
@@ -18,12 +18,12 @@ pub(super) struct Scratch {
     /// one that only runs slow callbacks is a packet.
     pub(super) buffer: Vec<u8>,
     /// The time, as of the last wait.
-    pub(super) now: Instant,
+    pub(super) now: Time,
 }
 
 impl Scratch {
     pub(super) fn new() -> Scratch {
-        Scratch { buffer: Vec::new(), now: Instant::now() }
+        Scratch { buffer: Vec::new(), now: Time::now() }
     }
 }
 
@@ -60,7 +60,7 @@ pub(super) struct Connection {
     /// The bytes of a packet that has not arrived in full.
     pub(super) partial: Vec<u8>,
     /// When the wait for the next command, or for the rest of a packet, began.
-    pub(super) since: Instant,
+    pub(super) since: Time,
     /// The close callback has been called, or must not be called any more.
     ended: bool,
 }
@@ -72,12 +72,12 @@ impl std::fmt::Debug for SocketOutput {
 }
 
 impl Connection {
-    pub(super) fn new(session: Session, output: Arc<SocketOutput>, now: Instant) -> Connection {
+    pub(super) fn new(session: Session, output: Arc<SocketOutput>, now: Time) -> Connection {
         Connection { session, output, partial: Vec::new(), since: now, ended: false }
     }
 
     /// Starts the wait for the MTA anew, after a callback that took long.
-    pub(super) fn wait_from(&mut self, now: Instant) {
+    pub(super) fn wait_from(&mut self, now: Time) {
         self.since = now;
     }
 
@@ -86,10 +86,10 @@ impl Connection {
     }
 
     /// When the MTA has been silent for too long.
-    pub(super) fn deadline(&self, options: &Options) -> Option<Instant> {
+    pub(super) fn deadline(&self, options: &Options) -> Option<Time> {
         let limit =
             if self.partial.is_empty() { options.idle_limit() } else { options.packet_limit() };
-        self.since.checked_add(limit?)
+        self.since.after(limit?)
     }
 
     /// Serves the session as far as it goes without waiting for the MTA.

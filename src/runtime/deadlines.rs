@@ -1,7 +1,10 @@
 //! Deadlines of the sessions in one loop.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::sys::clock::Time;
+use crate::sys::poller::Timeout;
 
 /// Deadlines in order of time; each slot has one at most.
 ///
@@ -9,25 +12,25 @@ use std::time::{Duration, Instant};
 /// session and sets the next. So traffic costs nothing, and idle sessions cost nothing.
 #[derive(Debug, Default)]
 pub(super) struct Deadlines {
-    entries: BTreeSet<(Instant, u32)>,
+    entries: BTreeSet<(Time, u32)>,
 }
 
 impl Deadlines {
-    pub(super) fn insert(&mut self, at: Instant, slot: u32) {
+    pub(super) fn insert(&mut self, at: Time, slot: u32) {
         self.entries.insert((at, slot));
     }
 
-    pub(super) fn remove(&mut self, at: Instant, slot: u32) {
+    pub(super) fn remove(&mut self, at: Time, slot: u32) {
         self.entries.remove(&(at, slot));
     }
 
     /// The earliest deadline.
-    pub(super) fn first(&self) -> Option<Instant> {
+    pub(super) fn first(&self) -> Option<Time> {
         self.entries.first().map(|(at, _)| *at)
     }
 
     /// Takes out a slot whose deadline has come.
-    pub(super) fn due(&mut self, now: Instant) -> Option<u32> {
+    pub(super) fn due(&mut self, now: Time) -> Option<u32> {
         self.first().filter(|at| *at <= now)?;
         self.entries.pop_first().map(|(_, slot)| slot)
     }
@@ -43,40 +46,49 @@ const SLACK_SHARE: u32 = 16;
 /// The time left is worked out now and then only: a busy loop waits thousands of times a second.
 #[derive(Debug)]
 pub(super) struct Alarm {
-    at: Option<Instant>,
-    timeout: Option<Duration>,
-    /// Until then, `timeout` is near enough.
-    good_until: Instant,
+    at: Option<Time>,
+    /// For as long as it is near enough, how long to wait.
+    timeout: Timeout,
+    /// When something is to be done at the latest: wait for less, or look at the deadlines.
+    next: Option<Time>,
 }
 
 impl Alarm {
     /// An alarm that is due.
-    pub(super) fn new(now: Instant) -> Alarm {
-        Alarm { at: Some(now), timeout: None, good_until: now }
+    pub(super) fn new(now: Time) -> Alarm {
+        Alarm { at: Some(now), timeout: Timeout::NONE, next: Some(now) }
     }
 
     /// Sets the time; `None` for never.
-    pub(super) fn set(&mut self, at: Option<Instant>) {
+    pub(super) fn set(&mut self, at: Option<Time>, now: Time) {
         self.at = at;
-        self.timeout = None;
+        self.update(now);
     }
 
-    pub(super) fn is_due(&self, now: Instant) -> bool {
+    fn update(&mut self, now: Time) {
+        let left = self.at.map(|at| now.until(at));
+        self.timeout = Timeout::new(left);
+        self.next = self.at.and_then(|at| {
+            let good_until = now.after(SLACK.min(now.until(at) / SLACK_SHARE));
+            good_until.map(|good_until| good_until.min(at))
+        });
+    }
+
+    /// Whether it is time to look at the deadlines.
+    #[inline]
+    pub(super) fn is_due(&mut self, now: Time) -> bool {
+        self.next.is_some_and(|next| next <= now) && self.rings(now)
+    }
+
+    #[cold]
+    fn rings(&mut self, now: Time) -> bool {
+        self.update(now);
         self.at.is_some_and(|at| at <= now)
     }
 
-    /// How long to wait; `None` for ever.
-    pub(super) fn timeout(&mut self, now: Instant) -> Option<Duration> {
-        let at = self.at?;
-        match self.timeout {
-            Some(timeout) if now < self.good_until => Some(timeout),
-            _ => {
-                let left = at.saturating_duration_since(now);
-                self.good_until = now + SLACK.min(left / SLACK_SHARE);
-                self.timeout = Some(left);
-                Some(left)
-            }
-        }
+    /// How long to wait, as of the last call of another method.
+    pub(super) fn timeout(&self) -> &Timeout {
+        &self.timeout
     }
 }
 
@@ -85,31 +97,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_alarm_is_late_by_its_slack_at_most() {
-        let start = Instant::now();
+    fn an_alarm_rings_in_time_and_waits_for_less_and_less() {
+        let start = Time::now();
         let mut alarm = Alarm::new(start);
         assert!(alarm.is_due(start));
-        alarm.set(Some(start + Duration::from_secs(16)));
-        let at = |ms| start + Duration::from_millis(ms);
-        assert_eq!(alarm.timeout(start), Some(Duration::from_secs(16)));
-        assert_eq!(alarm.timeout(at(999)), Some(Duration::from_secs(16)));
-        assert_eq!(alarm.timeout(at(1000)), Some(Duration::from_secs(15)));
+        let at = |ms| start.after(Duration::from_millis(ms)).unwrap();
+        let wait = |ms| Timeout::new(Some(start.until(at(ms))));
+        alarm.set(Some(at(16_000)), start);
+        assert_eq!(*alarm.timeout(), wait(16_000));
+        assert!(!alarm.is_due(at(900)));
+        assert_eq!(*alarm.timeout(), wait(16_000), "late by less than the slack");
+        assert!(!alarm.is_due(at(1000)));
+        assert_eq!(*alarm.timeout(), Timeout::new(Some(Duration::from_secs(15))));
         assert!(!alarm.is_due(at(15_999)) && alarm.is_due(at(16_000)));
-        alarm.set(None);
-        assert_eq!(alarm.timeout(at(1000)), None);
+        alarm.set(None, start);
+        assert_eq!(*alarm.timeout(), Timeout::NONE);
+        assert!(!alarm.is_due(at(20_000)));
     }
 
     #[test]
     fn deadlines_come_in_order() {
-        let start = Instant::now();
+        let start = Time::now();
+        let at = |seconds| start.after(Duration::from_secs(seconds)).unwrap();
         let mut deadlines = Deadlines::default();
         for (seconds, slot) in [(3, 1), (1, 2), (2, 3)] {
-            deadlines.insert(start + Duration::from_secs(seconds), slot);
+            deadlines.insert(at(seconds), slot);
         }
-        deadlines.remove(start + Duration::from_secs(2), 3);
+        deadlines.remove(at(2), 3);
         assert_eq!(deadlines.due(start), None);
-        let later = start + Duration::from_secs(5);
-        assert_eq!([deadlines.due(later), deadlines.due(later)], [Some(2), Some(1)]);
-        assert_eq!(deadlines.due(later), None);
+        assert_eq!([deadlines.due(at(5)), deadlines.due(at(5))], [Some(2), Some(1)]);
+        assert_eq!(deadlines.due(at(5)), None);
     }
 }

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use super::accept::accept;
-use super::connection::{Job, Scratch, TurnEnd};
+use super::connection::{Connection, Job, Scratch, TurnEnd};
 use super::deadlines::Alarm;
-use super::event_loop::{Due, FIRST_SLOT_KEY, LISTENER_KEY, WAKER_KEY};
+use super::event_loop::{Due, EventLoop, FIRST_SLOT_KEY, WAKER_KEY};
 use super::pool::Work;
 use super::shared::{Phase, Shared};
 use crate::session::Filter;
+use crate::sys::clock::Time;
 use crate::sys::poller::Events;
 use crate::sys::thread::StateView;
 
@@ -23,67 +23,84 @@ pub(super) fn drive<F: Filter + 'static>(
     let Some(this) = shared.loops.get(index) else { return };
     *this.owner.lock() = StateView::own();
     this.owned.store(true, Ordering::Relaxed);
+    let home = Home { shared, this, index };
     let mut events = Events::default();
-    scratch.now = Instant::now();
+    scratch.now = Time::now();
     let mut alarm = Alarm::new(scratch.now);
     let mut phase = Phase::Serve;
     loop {
         let changed = std::mem::replace(&mut phase, shared.phase()) != phase;
-        if changed || alarm.is_due(scratch.now) {
-            match keep_up(shared, index, scratch) {
-                Some(at) if phase < Phase::Over => alarm.set(at),
+        if alarm.is_due(scratch.now) || changed {
+            match home.keep_up(scratch) {
+                Some(at) if phase < Phase::Over => alarm.set(at, scratch.now),
                 _ => return,
             }
         }
-        let timeout = alarm.timeout(scratch.now);
         // An error leaves no events; what was missed comes again.
-        let _again = this.poller.wait(&mut events, timeout);
-        scratch.now = Instant::now();
+        let _again = this.poller.wait(&mut events, alarm.timeout());
+        scratch.now = Time::now();
         for key in events.keys() {
-            let owned = match key {
-                WAKER_KEY => {
-                    this.waker.clear();
-                    alarm.set(Some(scratch.now));
-                    true
+            if key >= FIRST_SLOT_KEY {
+                if !home.serve((key - FIRST_SLOT_KEY) as u32, Job::Readable, scratch) {
+                    // The events that are left come again for the new owner.
+                    return;
                 }
-                LISTENER_KEY => {
-                    accept(shared, index, scratch.now);
-                    alarm.set(Some(scratch.now));
-                    true
-                }
-                _ => {
-                    let slot = (key - FIRST_SLOT_KEY) as u32;
-                    serve(shared, index, slot, Job::Readable, scratch)
-                }
-            };
-            if !owned {
-                // The events that are left come again for the new owner.
-                return;
+                continue;
             }
+            match key {
+                WAKER_KEY => this.waker.clear(),
+                _ => accept(shared, index, scratch.now),
+            }
+            alarm.set(Some(scratch.now), scratch.now);
         }
     }
 }
 
-/// Gives a session its turn; `false` if the loop was taken away meanwhile.
-fn serve<F: Filter + 'static>(
-    shared: &Arc<Shared<F>>,
+/// A loop, for its owner.
+struct Home<'a, F> {
+    shared: &'a Arc<Shared<F>>,
+    this: &'a EventLoop,
     index: usize,
-    slot: u32,
-    job: Job,
-    scratch: &mut Scratch,
-) -> bool {
-    let Some(this) = shared.loops.get(index) else { return false };
-    let Some(mut connection) = this.take(slot) else { return true };
-    let (mut job, mut inline) = (job, true);
-    loop {
-        let turn = this.turn.begin();
-        if shared.supervisor_parked.load(Ordering::SeqCst)
-            && shared.supervisor_parked.swap(false, Ordering::Relaxed)
-        {
-            shared.control.wake();
+}
+
+impl<F: Filter + 'static> Home<'_, F> {
+    /// Gives a session its turn; `false` if the loop was taken away meanwhile.
+    #[inline]
+    fn serve(&self, slot: u32, job: Job, scratch: &mut Scratch) -> bool {
+        let Some(mut connection) = self.this.take(slot) else { return true };
+        let turn = self.this.turn.begin();
+        if self.shared.supervisor_parked.load(Ordering::SeqCst) {
+            self.wake_supervisor();
         }
-        let end = connection.turn(shared, scratch, job, inline);
-        if !this.turn.end(turn) {
+        let end = connection.turn(self.shared, scratch, job, true);
+        let mine = self.this.turn.end(turn);
+        if mine && end == TurnEnd::Wait {
+            self.this.put_back(slot, connection, &self.shared.options);
+            return true;
+        }
+        self.part(connection, slot, end, mine, scratch)
+    }
+
+    #[cold]
+    fn wake_supervisor(&self) {
+        if self.shared.supervisor_parked.swap(false, Ordering::Relaxed) {
+            self.shared.control.wake();
+        }
+    }
+
+    /// What follows a turn after which the session does not stay; `mine` if the loop is still the
+    /// caller's, which is what it returns.
+    #[cold]
+    fn part(
+        &self,
+        mut connection: Box<Connection>,
+        slot: u32,
+        end: TurnEnd,
+        mine: bool,
+        scratch: &mut Scratch,
+    ) -> bool {
+        let Home { shared, this, index } = *self;
+        if !mine {
             this.remove(slot, &connection.output);
             shared.settle(connection, end, index, scratch);
             return false;
@@ -98,28 +115,25 @@ fn serve<F: Filter + 'static>(
             }
             TurnEnd::HandOver => {
                 // No thread is to be had but this one.
-                (job, inline) = (Job::Resume, false);
-                continue;
+                let turn = this.turn.begin();
+                let end = connection.turn(shared, scratch, Job::Resume, false);
+                let mine = this.turn.end(turn);
+                return self.part(connection, slot, end, mine, scratch);
             }
         }
-        return true;
+        true
     }
-}
 
-/// Serves what is due besides events, and tells when to look again at the latest.
-///
-/// `None` if the loop was taken away meanwhile.
-fn keep_up<F: Filter + 'static>(
-    shared: &Arc<Shared<F>>,
-    index: usize,
-    scratch: &mut Scratch,
-) -> Option<Option<Instant>> {
-    let this = shared.loops.get(index)?;
-    loop {
-        match this.due(shared, scratch.now) {
-            Due::Session(slot, job) if serve(shared, index, slot, job, scratch) => {}
-            Due::Session(..) => return None,
-            Due::Nothing(next) => return Some(next),
+    /// Serves what is due besides events, and tells when to look again at the latest.
+    ///
+    /// `None` if the loop was taken away meanwhile.
+    fn keep_up(&self, scratch: &mut Scratch) -> Option<Option<Time>> {
+        loop {
+            match self.this.due(self.shared, scratch.now) {
+                Due::Session(slot, job) if self.serve(slot, job, scratch) => {}
+                Due::Session(..) => return None,
+                Due::Nothing(next) => return Some(next),
+            }
         }
     }
 }

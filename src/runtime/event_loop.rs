@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -16,6 +16,7 @@ use super::shared::{Phase, Shared};
 use super::turn::Turn;
 use crate::net::listener::Listener;
 use crate::session::Filter;
+use crate::sys::clock::Time;
 use crate::sys::log::Priority;
 use crate::sys::poller::Poller;
 use crate::sys::thread::StateView;
@@ -30,7 +31,7 @@ pub(super) const FIRST_SLOT_KEY: u64 = 2;
 struct Slot {
     output: Arc<SocketOutput>,
     /// The entry in `deadlines`.
-    deadline: Option<Instant>,
+    deadline: Option<Time>,
     /// `None` while the session has its turn.
     connection: Option<Box<Connection>>,
 }
@@ -48,14 +49,14 @@ struct State {
     /// The phase the loop has taken note of.
     phase: Option<Phase>,
     /// Accepting is paused until then.
-    accept_after: Option<Instant>,
+    accept_after: Option<Time>,
     /// When the owner has last gone to wait, until when; `None`: for ever.
-    waits_until: Option<Instant>,
+    waits_until: Option<Time>,
 }
 
 impl State {
     /// Looks at a session whose deadline was thought to have come.
-    fn expire(&mut self, slot: u32, now: Instant, options: &Options) -> Option<Job> {
+    fn expire(&mut self, slot: u32, now: Time, options: &Options) -> Option<Job> {
         let place = self.slots.get_mut(slot as usize)?.as_mut()?;
         place.deadline = place.connection.as_ref().and_then(|c| c.deadline(options));
         let at = place.deadline?;
@@ -73,7 +74,7 @@ pub(super) enum Due {
     /// A session has to end, for its deadline or for the phase.
     Session(u32, Job),
     /// Nothing until then.
-    Nothing(Option<Instant>),
+    Nothing(Option<Time>),
 }
 
 /// An event loop.
@@ -166,6 +167,7 @@ impl EventLoop {
     }
 
     /// Takes a session out for its turn.
+    #[inline]
     pub(super) fn take(&self, slot: u32) -> Option<Box<Connection>> {
         let mut state = self.state.lock();
         let connection = state.slots.get_mut(slot as usize)?.as_mut()?.connection.take()?;
@@ -174,20 +176,28 @@ impl EventLoop {
     }
 
     /// Puts a session back after its turn.
+    #[inline]
     pub(super) fn put_back(&self, slot: u32, connection: Box<Connection>, options: &Options) {
         let mut state = self.state.lock();
-        let state = &mut *state;
         state.running = None;
         let Some(Some(place)) = state.slots.get_mut(slot as usize) else { return };
-        if place.deadline.is_none() {
-            // Without a limit between packets, one begins with the first byte of a packet.
-            place.deadline = connection.deadline(options);
-            if let Some(at) = place.deadline {
-                state.deadlines.insert(at, slot);
-                self.waker.wake();
-            }
-        }
+        let timed = place.deadline.is_some();
         place.connection = Some(connection);
+        if !timed {
+            self.time(&mut state, slot, options);
+        }
+    }
+
+    /// Sets the deadline of a session that may have one now: without a limit between packets, one
+    /// begins with the first byte of a packet.
+    #[cold]
+    fn time(&self, state: &mut State, slot: u32, options: &Options) {
+        let Some(Some(place)) = state.slots.get_mut(slot as usize) else { return };
+        place.deadline = place.connection.as_ref().and_then(|c| c.deadline(options));
+        if let Some(at) = place.deadline {
+            state.deadlines.insert(at, slot);
+            self.waker.wake();
+        }
     }
 
     /// Forgets the slot of a session that has its turn; its descriptor is watched no more.
@@ -210,7 +220,7 @@ impl EventLoop {
         }
         if let Some(after) = &mut state.accept_after {
             // There is room for a connection again.
-            *after = Instant::now();
+            *after = Time::now();
             self.waker.wake();
         }
         self.poller.delete(&*gone.output);
@@ -234,7 +244,7 @@ impl EventLoop {
         Some(gone.output)
     }
 
-    pub(super) fn due<F: Filter>(&self, shared: &Shared<F>, now: Instant) -> Due {
+    pub(super) fn due<F: Filter>(&self, shared: &Shared<F>, now: Time) -> Due {
         let phase = shared.phase();
         let mut state = self.state.lock();
         if phase > Phase::Serve && state.phase != Some(phase) {
@@ -252,7 +262,7 @@ impl EventLoop {
         if state.accept_after.is_some_and(|after| after <= now) {
             state.accept_after = None;
             if shared.listener().is_some_and(|listener| self.listen(&listener).is_err()) {
-                state.accept_after = Some(now + EXHAUSTION_PAUSE);
+                state.accept_after = now.after(EXHAUSTION_PAUSE);
             }
         }
         while let Some(slot) = state.deadlines.due(now) {
@@ -266,8 +276,8 @@ impl EventLoop {
     }
 
     /// Stops accepting for a while.
-    pub(super) fn pause(&self, listener: &Listener, until: Instant) {
+    pub(super) fn pause(&self, listener: &Listener, now: Time, span: Duration) {
         self.poller.delete(listener);
-        self.state.lock().accept_after = Some(until);
+        self.state.lock().accept_after = now.after(span);
     }
 }

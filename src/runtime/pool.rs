@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use parking_lot::Mutex;
@@ -13,6 +13,7 @@ use super::connection::{Connection, Job, Scratch, TurnEnd};
 use super::drive::drive;
 use super::shared::{Phase, Shared};
 use crate::session::Filter;
+use crate::sys::clock::Time;
 use crate::sys::log::Priority;
 use crate::sys::thread::spawn;
 
@@ -251,7 +252,7 @@ impl<F: Filter + 'static> Shared<F> {
             end = connection.turn(self, scratch, Job::Resume, false);
         }
         self.undetach(connection.output.session);
-        connection.wait_from(Instant::now());
+        connection.wait_from(Time::now());
         if end == TurnEnd::Wait
             && let Err(mut connection) = self.attach(connection, home, false)
         {

@@ -1,12 +1,11 @@
 //! The work of a turn: receive, take packets apart, call back.
 
-use std::time::Instant;
-
 use super::connection::{Connection, Job, Scratch, TurnEnd};
 use super::shared::Shared;
 use crate::proto::command::Command;
 use crate::proto::frame;
 use crate::session::{Filter, Flow, Report};
+use crate::sys::clock::Time;
 use crate::sys::socket::receive;
 use crate::sys::thread::Stopwatch;
 
@@ -36,7 +35,7 @@ impl Connection {
                     }
                     Err(end) => return end,
                 };
-                self.since = if inline { *now } else { Instant::now() };
+                self.since = if inline { *now } else { Time::now() };
                 end
             }
             Job::Readable => self.resume(shared, scratch, READ_SIZE, inline),
@@ -104,7 +103,7 @@ impl Connection {
         let bytes = buffer.get_mut(..=filled).unwrap_or_default();
         let (end, done) = self.packets(shared, bytes, inline);
         if done > 0 {
-            self.since = if inline { *now } else { Instant::now() };
+            self.since = if inline { *now } else { Time::now() };
         }
         end
     }
@@ -119,11 +118,10 @@ impl Connection {
     ) -> (TurnEnd, usize) {
         let mut at = 0;
         let mut end = TurnEnd::Wait;
-        loop {
+        while let Some(rest) = buffer.get_mut(at..) {
             if shared.is_aborting() {
                 return (TurnEnd::Close, at);
             }
-            let rest = buffer.get_mut(at..).unwrap_or_default();
             let limit = self.session.context().max_data_size();
             let packet = match frame::next(rest, limit) {
                 Ok(Some(packet)) => packet,
@@ -154,6 +152,7 @@ impl Connection {
     }
 
     /// Processes one packet: its payload, and the byte behind it, which is lent to it as a NUL.
+    #[inline]
     fn packet<F: Filter>(
         &mut self,
         shared: &Shared<F>,
@@ -163,15 +162,25 @@ impl Connection {
     ) -> Flow {
         // Callbacks get strings in place; the byte behind them belongs to the next packet.
         let behind = bytes.last_mut().map(std::mem::take);
-        let watch = (!inline).then(Stopwatch::start);
         self.output.enter(command);
-        let flow = self.session.process(&shared.filter, command, bytes);
-        if let Some(watch) = watch {
-            shared.estimates.observe(command, watch.elapsed());
-        }
+        let flow = match inline {
+            true => self.session.process(&shared.filter, command, bytes),
+            false => self.timed(shared, command, bytes),
+        };
         if let (Some(last), Some(behind)) = (bytes.last_mut(), behind) {
             *last = behind;
         }
+        flow
+    }
+}
+
+impl Connection {
+    /// Processes one packet and takes in how long its callback took.
+    #[cold]
+    fn timed<F: Filter>(&mut self, shared: &Shared<F>, command: Command, bytes: &mut [u8]) -> Flow {
+        let watch = Stopwatch::start();
+        let flow = self.session.process(&shared.filter, command, bytes);
+        shared.estimates.observe(command, watch.elapsed());
         flow
     }
 }

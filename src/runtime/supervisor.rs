@@ -10,7 +10,7 @@ use super::shared::{Phase, Shared};
 use super::stop::Level;
 use crate::session::Filter;
 use crate::sys::log::Priority;
-use crate::sys::poller::{Events, Poller};
+use crate::sys::poller::{Events, Poller, Timeout};
 use crate::sys::thread::StateView;
 
 /// Time between two looks at the loops. A turn seen in two looks is taken for blocked.
@@ -133,7 +133,7 @@ impl<F: Filter + 'static> Supervisor<F> {
         let retry = self.shared.pool.is_short().then_some(SHORT_OF_THREADS);
         let timeout = [timeout, left, retry].into_iter().flatten().min();
         // An error here leaves a look at the loops, and the next wait.
-        let _again = self.poller.wait(&mut self.events, timeout);
+        let _again = self.poller.wait(&mut self.events, &Timeout::new(timeout));
         if self.events.keys().next().is_some()
             && let Some(waker) = self.shared.control.waker()
         {

@@ -92,25 +92,26 @@ impl Session {
     #[inline]
     pub fn process<F: Filter>(&mut self, filter: &F, command: Command, bytes: &mut [u8]) -> Flow {
         if self.verbose {
-            let size = bytes.len().saturating_sub(1);
-            self.debug(4, |line| line(format_args!("got cmd {command:?} len {size}")));
+            self.debug_packet(command, bytes.len().saturating_sub(1));
         }
         match command {
             Command::Macro => self.store_macros(bytes),
             Command::Quit => Flow::Close,
-            Command::Abort => {
-                self.end_message(filter);
-                Flow::Continue
-            }
-            Command::QuitNc => {
-                self.end_message(filter);
-                self.close(filter);
-                self.context.lock().reply = None;
-                self.state = State::QuitNc;
-                Flow::Continue
-            }
+            Command::Abort | Command::QuitNc => self.end_early(filter, command),
             _ => self.advance(filter, command, bytes),
         }
+    }
+
+    /// Processes a command that ends a message or an SMTP connection and has no answer.
+    #[cold]
+    fn end_early<F: Filter>(&mut self, filter: &F, command: Command) -> Flow {
+        self.end_message(filter);
+        if command == Command::QuitNc {
+            self.close(filter);
+            self.context.lock().reply = None;
+            self.state = State::QuitNc;
+        }
+        Flow::Continue
     }
 
     /// Stores macros until a callback asks for them; half of an MTA's packets are of this kind.
@@ -137,6 +138,7 @@ impl Session {
     }
 
     /// Processes a command that has a place in the order of states.
+    #[inline(never)]
     fn advance<F: Filter>(&mut self, filter: &F, command: Command, bytes: &mut [u8]) -> Flow {
         let Transition { reset, next } =
             state::transition(self.state, command, self.agreement.protocol);
@@ -285,6 +287,11 @@ impl Session {
     fn malformed(&self, command: Command, why: &'static str) -> Flow {
         self.context.output.report(Report::Malformed(command, why));
         Flow::Close
+    }
+
+    #[cold]
+    fn debug_packet(&self, command: Command, size: usize) {
+        self.debug(4, |line| line(format_args!("got cmd {command:?} len {size}")));
     }
 
     /// Writes debug output; the line is put together only if it was asked for.

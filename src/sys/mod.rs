@@ -1,5 +1,6 @@
 //! Safe wrappers over system calls; beside `ffi`, the only layer with unsafe code.
 
+pub mod clock;
 pub mod fd;
 pub mod log;
 pub mod poller;

@@ -17,13 +17,24 @@ pub struct Poller {
     fd: OwnedFd,
 }
 
-fn timespec(timeout: Option<Duration>) -> Option<Timespec> {
-    timeout.and_then(|t| Timespec::try_from(t).ok())
+/// How long to wait, in the form the system wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeout(Option<Timespec>);
+
+impl Timeout {
+    /// For ever.
+    pub const NONE: Timeout = Timeout(None);
+
+    /// `None`, or more than the system can express, is for ever.
+    #[must_use]
+    pub fn new(timeout: Option<Duration>) -> Timeout {
+        Timeout(timeout.and_then(|t| Timespec::try_from(t).ok()))
+    }
 }
 
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "illumos"))]
 mod backend {
-    use super::{AsFd, BATCH, Duration, OwnedFd, Poller, above_stdio, io, timespec};
+    use super::{AsFd, BATCH, OwnedFd, Poller, Timeout, above_stdio, io};
     use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 
     /// Room for the events of one wait.
@@ -69,11 +80,11 @@ mod backend {
         ///
         /// # Errors
         /// None that a caller could mend; an interrupted wait counts as one without events.
-        pub fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        pub fn wait(&self, events: &mut Events, timeout: &Timeout) -> io::Result<()> {
             events.0.clear();
             events.0.reserve(BATCH);
             let room = rustix::buffer::spare_capacity(&mut events.0);
-            match epoll::wait(&self.fd, room, timespec(timeout).as_ref()) {
+            match epoll::wait(&self.fd, room, timeout.0.as_ref()) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
                 Err(error) => Err(error.into()),
             }
@@ -83,7 +94,7 @@ mod backend {
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "illumos")))]
 mod backend {
-    use super::{AsFd, BATCH, Duration, OwnedFd, Poller, above_stdio, io, timespec};
+    use super::{AsFd, BATCH, OwnedFd, Poller, Timeout, above_stdio, io};
     use rustix::event::kqueue::{self, Event, EventFilter, EventFlags};
     use std::os::fd::AsRawFd;
 
@@ -138,13 +149,13 @@ mod backend {
         ///
         /// # Errors
         /// None that a caller could mend; an interrupted wait counts as one without events.
-        pub fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        pub fn wait(&self, events: &mut Events, timeout: &Timeout) -> io::Result<()> {
             events.0.clear();
             events.0.reserve(BATCH);
             let room = rustix::buffer::spare_capacity(&mut events.0);
             // SAFETY: no changes are passed, so no descriptor is named.
             let result =
-                unsafe { kqueue::kevent_timespec(&self.fd, &[], room, timespec(timeout).as_ref()) };
+                unsafe { kqueue::kevent_timespec(&self.fd, &[], room, timeout.0.as_ref()) };
             match result {
                 Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
                 Err(error) => Err(error.into()),
@@ -167,7 +178,7 @@ mod tests {
         let mut events = Events::default();
         poller.add(&waker, 7, false).unwrap();
         let mut ready = |timeout| {
-            poller.wait(&mut events, Some(timeout)).unwrap();
+            poller.wait(&mut events, &Timeout::new(Some(timeout))).unwrap();
             events.keys().collect::<Vec<_>>()
         };
         assert!(ready(Duration::ZERO).is_empty());
