@@ -3,7 +3,7 @@
  *
  *   probe SOCKET TRACE [SETTING...]
  *
- *   flags=HEX              actions to register with; 0x1ff by default
+ *   flags=HEX              actions to register with and to ask for; 1ff by default
  *   steps=HEX              protocol flags to ask for, as far as the MTA offers them; none by default
  *   symbols=NUMBER~NAMES   macros to ask for at a stage (SMFIM_*)
  *   timeout=SECONDS        for smfi_settimeout
@@ -18,7 +18,7 @@
 
 static char *settings[256];
 static int n_settings;
-static unsigned long want_steps;
+static unsigned long want_actions = 0x1ff, want_steps;
 static int sessions;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -123,7 +123,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1, u
 	*number = ++sessions;
 	pthread_mutex_unlock(&lock);
 	smfi_setpriv(ctx, number);
-	*p0 &= f0;
+	*p0 = f0 & want_actions;
 	*p1 = f1 & want_steps;
 	*p2 = *p3 = 0;
 	trace(*number, "negotiate %lx %lx", f0, f1);
@@ -239,7 +239,7 @@ int main(int argc, char **argv)
 		}
 		settings[n_settings++] = argv[i];
 		if (strncmp(argv[i], "flags=", 6) == 0)
-			desc.xxfi_flags = strtoul(argv[i] + 6, NULL, 16);
+			desc.xxfi_flags = want_actions = strtoul(argv[i] + 6, NULL, 16);
 		else if (strncmp(argv[i], "steps=", 6) == 0)
 			want_steps = strtoul(argv[i] + 6, NULL, 16);
 		else if (strncmp(argv[i], "timeout=", 8) == 0)

@@ -344,7 +344,7 @@ impl Mta {
             if message.lines().count() > SHOWN_LINES {
                 let mut hasher = DefaultHasher::new();
                 let rest: Vec<&str> = message.lines().skip(SHOWN_LINES).collect();
-                rest.hash(&mut hasher);
+                replace_volatile(&rest.join("\n")).hash(&mut hasher);
                 texts.push(format!("... {} more lines, hash {:x}", rest.len(), hasher.finish()));
             }
         }

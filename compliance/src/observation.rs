@@ -99,6 +99,8 @@ pub fn replace_volatile(text: &str) -> String {
     let text = pattern(r"<\d{12}(\d\d)?\.").replace_all(&text, "<TIME.");
     let text = pattern(r"\blocalhost \[127\.0\.0\.1\]:\d+")
         .replace_all(&text, "localhost [127.0.0.1]:PORT");
+    // MIME boundaries of bounces have the time in them.
+    let text = pattern(r"\.\d{10}/mx\.test\.example").replace_all(&text, ".TIME/mx.test.example");
     // What sendmail logs of a filter's haste: seconds.
     let text = pattern(r"(time command \(.\), )\d+").replace_all(&text, "${1}SECONDS");
     let text = pattern(r"\b([a-z]+)\[\d+\]").replace_all(&text, "$1[PID]");

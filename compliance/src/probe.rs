@@ -92,7 +92,8 @@ impl Probe {
 
     /// The same where entries of `docs/differences.md` allow ours something more.
     ///
-    /// D16: it logs that an MTA has hung up in the middle of a message.
+    /// D10: no `xxfi_abort` where no message is open. D16: it logs that an MTA has hung up in the
+    /// middle of a message.
     pub fn stop_allowing(
         mut self,
         seen: &mut Observation,
@@ -110,7 +111,11 @@ impl Probe {
             seen.section(format!("log of {name}"), log);
             filter.stop(seen, name)?;
         }
-        self.note_trace(seen, name);
+        let mut trace = self.trace();
+        if differences.contains(&"D10") {
+            trace.retain(|line| !line.ends_with(" abort"));
+        }
+        self.note(trace, seen, name);
         Ok(())
     }
 
@@ -124,9 +129,13 @@ impl Probe {
 
     /// Notes the trace so far.
     pub fn note_trace(&self, seen: &mut Observation, name: &str) {
+        self.note(self.trace(), seen, name);
+    }
+
+    fn note(&self, trace: Vec<String>, seen: &mut Observation, name: &str) {
         seen.hide(self.spec.clone(), format!("{name}:SOCKET"));
         seen.hide(crate::filter::postfix_notation(&self.spec), format!("{name}:SOCKET"));
         seen.hide(self.dir.path().display().to_string(), format!("{name}:DIR"));
-        seen.section(format!("callbacks of {name}"), self.trace());
+        seen.section(format!("callbacks of {name}"), trace);
     }
 }

@@ -1,8 +1,13 @@
 //! An SMTP client that writes down what it said and what it was told.
 
 use c_tests::{Error, Result};
-use std::io::{BufRead, BufReader, Write};
+use std::fmt;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 /// A server that says nothing for so long fails the test.
@@ -13,9 +18,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A server that closes the connection is part of the transcript, as `(closed)`.
 #[derive(Debug)]
 pub struct Smtp {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Stream>,
     transcript: Vec<String>,
     closed: bool,
+    /// The server, if it is a process of our own.
+    server: Option<Child>,
+}
+
+/// How the server is reached.
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
 }
 
 impl Smtp {
@@ -24,8 +37,24 @@ impl Smtp {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
             .map_err(|e| Error::new(format!("connect to 127.0.0.1:{port}"), e))?;
         stream.set_read_timeout(Some(PATIENCE)).map_err(|e| Error::new("set a timeout", e))?;
-        let mut smtp =
-            Self { stream: BufReader::new(stream), transcript: Vec::new(), closed: false };
+        Self::over(Stream::Tcp(stream), None)
+    }
+
+    /// Starts a command that is an SMTP server on its standard input and output.
+    pub fn of_command(command: &Path, args: &[&str]) -> Result<Self> {
+        let fail = |e: std::io::Error| Error::new(command.display(), e);
+        let (ours, its) = UnixStream::pair().map_err(fail)?;
+        ours.set_read_timeout(Some(PATIENCE)).map_err(fail)?;
+        let output = its.try_clone().map_err(fail)?;
+        let mut server = Command::new(command);
+        server.args(args).stdin(OwnedFd::from(its)).stdout(OwnedFd::from(output));
+        let server = server.spawn().map_err(fail)?;
+        Self::over(Stream::Unix(ours), Some(server))
+    }
+
+    fn over(stream: Stream, server: Option<Child>) -> Result<Self> {
+        let stream = BufReader::new(stream);
+        let mut smtp = Self { stream, transcript: Vec::new(), closed: false, server };
         smtp.reply()?;
         Ok(smtp)
     }
@@ -120,12 +149,19 @@ impl Smtp {
     pub fn quit(mut self) -> Result<Vec<String>> {
         self.say("QUIT")?;
         self.reply()?;
+        if let Some(mut server) = self.server {
+            let status = server.wait().map_err(|e| Error::new("wait for the SMTP server", e))?;
+            self.transcript.push(format!("(server: {status})"));
+        }
         Ok(self.transcript)
     }
 
     /// Closes the connection as a client that crashes does; returns the transcript.
     pub fn lose(mut self) -> Vec<String> {
-        let _ = self.stream.get_mut().shutdown(Shutdown::Both);
+        let _ = match self.stream.get_mut() {
+            Stream::Tcp(stream) => stream.shutdown(Shutdown::Both),
+            Stream::Unix(stream) => stream.shutdown(Shutdown::Both),
+        };
         self.transcript.push("(lost)".to_owned());
         self.transcript
     }
@@ -133,5 +169,36 @@ impl Smtp {
     /// The conversation so far.
     pub fn transcript(&self) -> &[String] {
         &self.transcript
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(buffer),
+            Self::Unix(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write(bytes),
+            Self::Unix(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp(_) => "TCP",
+            Self::Unix(_) => "a pipe",
+        })
     }
 }
