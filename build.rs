@@ -11,8 +11,9 @@ fn main() {
     println!("cargo:rerun-if-changed=src/ffi/setmlreply.c");
     let apple = env::var("CARGO_CFG_TARGET_VENDOR").is_ok_and(|vendor| vendor == "apple");
     if !apple {
-        let soname = env::var("LIBMILTER_SONAME").unwrap_or_else(|_| SONAME.to_owned());
-        println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,{soname}");
+        if let Some(soname) = soname() {
+            println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,{soname}");
+        }
         // A missing symbol is an error now, not when a filter is started.
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,defs");
     }
@@ -22,6 +23,12 @@ fn main() {
         .flag("-fvisibility=hidden")
         .warnings_into_errors(true)
         .compile("milter_setmlreply");
+}
+
+/// None if cargo-c names the library itself, as `package.metadata.capi.library` in Cargo.toml says.
+fn soname() -> Option<String> {
+    let cargo_c = env::var_os("CARGO_FEATURE_CAPI").is_some();
+    env::var("LIBMILTER_SONAME").ok().or_else(|| (!cargo_c).then(|| SONAME.to_owned()))
 }
 
 /// Distributions set `-flto` in CFLAGS; rustc's linker can't read GCC's intermediate code, and

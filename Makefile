@@ -1,0 +1,72 @@
+# Builds and installs the library, headers, pkg-config files, man pages and milter-try with cargo.
+#
+#   make                      shared and static library, milter-try
+#   make check                the tests that need no network
+#   make install              see the variables below; builds nothing, so root needs no cargo
+#   make installcheck         compiles a milter against what was installed, and plays it a message
+#   make uninstall
+#   make dist                 source and crates in two archives, below $(TARGET_DIR)/dist
+#
+# Works with GNU make and BSD make. docs/packaging.md tells more.
+
+PREFIX = /usr/local
+EXEC_PREFIX = $(PREFIX)
+BINDIR = $(EXEC_PREFIX)/bin
+LIBDIR = $(EXEC_PREFIX)/lib
+INCLUDEDIR = $(PREFIX)/include
+DATADIR = $(PREFIX)/share
+MANDIR = $(DATADIR)/man
+PKGCONFIGDIR = $(LIBDIR)/pkgconfig
+DESTDIR =
+
+# Name in the dynamic section; the installed files follow it. Debian and Ubuntu: libmilter.so.1.0.1.
+# Fedora and openSUSE: libmilter.so.1.0. Alpine and Gentoo: libmilter.so.1.0.2. FreeBSD: libmilter.so.6.
+SONAME = libmilter.so.1.0.1
+
+# Release of sendmail that the interface is that of; milters compare it with pkg-config.
+SENDMAIL_VERSION = 8.18.1
+
+# What the static library needs beside the C compiler's own; nothing more with glibc 2.34 or newer.
+LIBS_PRIVATE = -lpthread -lm -ldl
+
+CARGO = cargo
+# With crates from "make dist": --frozen --config packaging/vendored.toml
+CARGO_FLAGS = --locked
+# A triple, to compile for another machine.
+TARGET =
+TARGET_DIR = target
+INSTALL = install
+
+BUILT = $(TARGET_DIR)/$(TARGET)/release
+TRIPLE = $$(test -z "$(TARGET)" || echo --target $(TARGET))
+
+# Without an rlib beside them (cargo rustc --crate-type) the libraries are optimised at link time.
+# The plus signs hand make's -j on to cargo.
+all:
+	+LIBMILTER_SONAME=$(SONAME) $(CARGO) rustc --release $(CARGO_FLAGS) $(TRIPLE) --target-dir $(TARGET_DIR) \
+		--package libmilter --lib --crate-type cdylib --crate-type staticlib
+	+$(CARGO) build --release $(CARGO_FLAGS) $(TRIPLE) --target-dir $(TARGET_DIR) --package milter-mta --bin milter-try
+	echo $(SONAME) >$(BUILT)/libmilter.soname
+
+check:
+	+$(CARGO) test $(CARGO_FLAGS) $(TRIPLE) --target-dir $(TARGET_DIR) \
+		--no-fail-fast --package libmilter --package milter-mta
+
+install:
+	@INSTALL="$(INSTALL)" DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" EXEC_PREFIX="$(EXEC_PREFIX)" \
+		BINDIR="$(BINDIR)" LIBDIR="$(LIBDIR)" INCLUDEDIR="$(INCLUDEDIR)" DATADIR="$(DATADIR)" \
+		MANDIR="$(MANDIR)" PKGCONFIGDIR="$(PKGCONFIGDIR)" LIBS_PRIVATE="$(LIBS_PRIVATE)" \
+		packaging/install.sh install "$(BUILT)" $(SENDMAIL_VERSION)
+
+uninstall:
+	@DESTDIR="$(DESTDIR)" BINDIR="$(BINDIR)" LIBDIR="$(LIBDIR)" INCLUDEDIR="$(INCLUDEDIR)" \
+		DATADIR="$(DATADIR)" MANDIR="$(MANDIR)" PKGCONFIGDIR="$(PKGCONFIGDIR)" \
+		packaging/install.sh uninstall "$(BUILT)"
+
+installcheck:
+	@packaging/installcheck.sh "$(DESTDIR)" "$(PKGCONFIGDIR)" "$(DATADIR)" "$(BINDIR)"
+
+dist:
+	packaging/dist.sh "$(TARGET_DIR)/dist"
+
+.PHONY: all check install uninstall installcheck dist
