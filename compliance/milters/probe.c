@@ -76,7 +76,9 @@ static int act(SMFICTX *ctx, int session, char **word, int n)
 		fprintf(stderr, "probe: no verb %s\n", verb);
 		_exit(2);
 	}
-	trace(session, "  %s %s -> %s", verb, a == NULL ? "" : a, result == MI_SUCCESS ? "success" : "failure");
+	if (a == NULL || strcmp(verb, "body") == 0)
+		a = "";
+	trace(session, "  %s %s -> %s", verb, a, result == MI_SUCCESS ? "success" : "failure");
 	return -1;
 }
 

@@ -40,8 +40,18 @@ pub const SHOW_VARIABLE: &str = "COMPLIANCE_SHOW";
 /// If a run fails, or shows something else with ours: with a diff.
 #[track_caller]
 pub fn compare(pair: &Pair<'_>, observe: impl Fn(Linkage) -> Result<Observation> + Sync) {
+    compare_rows(std::slice::from_ref(pair), observe);
+}
+
+/// The same for a run that shows several pairs, with the same libraries.
+///
+/// # Panics
+/// As [`compare`]; also without a pair.
+#[track_caller]
+pub fn compare_rows(pairs: &[Pair<'_>], observe: impl Fn(Linkage) -> Result<Observation> + Sync) {
+    let pair = &pairs[0];
     let known = differences::entries().expect("docs/differences.md");
-    for id in pair.differences {
+    for id in pairs.iter().flat_map(|pair| pair.differences) {
         assert!(known.contains(*id), "docs/differences.md has no entry {id}");
     }
     let linkages: Vec<Linkage> =
@@ -68,5 +78,7 @@ pub fn compare(pair: &Pair<'_>, observe: impl Fn(Linkage) -> Result<Observation>
             panic!("{} with {}: not the same\n{diff}", pair.milter, pair.mta);
         }
     }
-    page::record(&Row::of(pair)).expect("write a row for the compatibility page");
+    for pair in pairs {
+        page::record(&Row::of(pair)).expect("write a row for the compatibility page");
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! mta           a Postfix or sendmail of one's own on 127.0.0.1, and what it delivered and logged
+//! played        MTAs that no package has any more, by `mta/`
 //! smtp          an SMTP client that writes down the conversation
 //! filter        a milter of any kind as a process; its exit status, its socket afterwards
 //! probe         a C filter that writes down its callbacks and does what it is told
@@ -17,6 +18,7 @@ pub mod filter;
 pub mod mta;
 pub mod observation;
 pub mod page;
+pub mod played;
 pub mod probe;
 pub mod smtp;
 

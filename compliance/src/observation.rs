@@ -103,7 +103,7 @@ pub fn replace_volatile(text: &str) -> String {
     let text = pattern(r"\.\d{10}/mx\.test\.example").replace_all(&text, ".TIME/mx.test.example");
     // What sendmail logs of a filter's haste: seconds.
     let text = pattern(r"(time command \(.\), )\d+").replace_all(&text, "${1}SECONDS");
-    let text = pattern(r"\b([a-z]+)\[\d+\]").replace_all(&text, "$1[PID]");
+    let text = pattern(r"\b([a-z_]+)\[\d+\]").replace_all(&text, "$1[PID]");
     // Postfix: 16E349A053A; sendmail: 5AL3eNxx012345.
     let id = pattern(r"\b([0-9A-F]{9,12}|[0-9A-Za-x]{8}[0-9]{6})\b");
     let mut seen: HashMap<String, usize> = HashMap::new();

@@ -1,0 +1,301 @@
+//! MTAs that no package has any more, played by `mta/`: what they offer, send and leave out.
+
+use c_tests::{Error, Result};
+use milter_mta::mail::{Envelope, Message};
+use milter_mta::session::{ClientInfo, Event, Mta, Profile, Session, Stage, Timeouts};
+use milter_mta::wire::{Command, Origin};
+use milter_mta::{Agreement, Client, ConnSpec, Offer, OwnedPacket};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+/// A filter that says nothing for so long fails the test.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 5);
+
+/// An MTA to play.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Played {
+    /// Version 2 without quarantine and without macros at the end of the message.
+    Sendmail812,
+    /// Version 2.
+    Sendmail813,
+    /// The first with version 6; it forgot to offer lists of macros.
+    Sendmail8140,
+    /// The first that does.
+    Sendmail8141,
+    /// Sun Java System Messaging Server 6.3, of 8.13's level: only three actions, few macros, and it
+    /// comes to the filter at the first recipient that wants to be filtered.
+    SunFirst,
+    /// With later patches: six actions.
+    SunPatched,
+    /// A connection for every stage, each telling the session from its beginning; goes on after
+    /// "accept", hangs up after any other verdict; offers two protocol flags only.
+    Stalwart,
+    /// The same with version 2.
+    Stalwart2,
+    /// The client library of that name: it uses a connection again, by QUIT_NC.
+    GoMilter,
+}
+
+impl Played {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::Sendmail812,
+        Self::Sendmail813,
+        Self::Sendmail8140,
+        Self::Sendmail8141,
+        Self::SunFirst,
+        Self::SunPatched,
+        Self::Stalwart,
+        Self::Stalwart2,
+        Self::GoMilter,
+    ];
+
+    /// Name on the page.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sendmail812 => "sendmail 8.12 (played)",
+            Self::Sendmail813 => "sendmail 8.13 (played)",
+            Self::Sendmail8140 => "sendmail 8.14.0 (played)",
+            Self::Sendmail8141 => "sendmail 8.14.1 (played)",
+            Self::SunFirst => "Sun Messaging Server 6.3 (played)",
+            Self::SunPatched => "Sun Messaging Server 6.3, patched (played)",
+            Self::Stalwart => "Stalwart (played)",
+            Self::Stalwart2 => "Stalwart, version 2 (played)",
+            Self::GoMilter => "go-milter (played)",
+        }
+    }
+
+    fn profile(self) -> Profile {
+        let offer = |version, actions, protocol| Offer { version, actions, protocol };
+        let profile = match self {
+            Self::Sendmail812 => Profile::new(Mta::Sendmail812),
+            Self::Sendmail813 => Profile::new(Mta::Sendmail813),
+            Self::Sendmail8140 => Profile::new(Mta::Sendmail).with_offer(offer(6, 0xff, 0x1f_ffff)),
+            Self::Sendmail8141 | Self::GoMilter => Profile::new(Mta::Sendmail),
+            Self::SunFirst => Profile::new(Mta::Sendmail813).with_offer(offer(2, 0x31, 0x7f)),
+            Self::SunPatched => Profile::new(Mta::Sendmail813).with_offer(offer(2, 0x3f, 0x7f)),
+            Self::Stalwart => Profile::new(Mta::Sendmail).with_offer(offer(6, 0xff, 0x42)),
+            Self::Stalwart2 => Profile::new(Mta::Sendmail813).with_offer(offer(2, 0xff, 0x42)),
+        };
+        Profile { timeouts: Timeouts::uniform(PATIENCE), ..profile }
+    }
+
+    /// Plays messages to the filter at `spec`; gives everything that was said, and what became of
+    /// each message.
+    pub fn play(self, spec: &str, messages: &[Mail]) -> Result<Vec<String>> {
+        let spec = spec.parse::<ConnSpec>().map_err(|e| Error::new(spec, e))?;
+        let mut said = Vec::new();
+        match self {
+            Self::Stalwart | Self::Stalwart2 => {
+                for mail in messages {
+                    stalwart(self.profile().offer, &spec, mail, &mut said)?;
+                }
+            }
+            // A connection for each message, without those recipients that want no filter.
+            Self::SunFirst | Self::SunPatched => {
+                for mail in messages {
+                    let filtered = &mail.recipients[..1];
+                    self.session(&spec, &[Mail { recipients: filtered, ..*mail }], &mut said)?;
+                }
+            }
+            _ => {
+                let mut rest = messages;
+                while !rest.is_empty() {
+                    rest = &rest[self.session(&spec, rest, &mut said)?..];
+                }
+            }
+        }
+        Ok(said)
+    }
+
+    /// SMTP sessions with these messages; gives how many fitted into this connection.
+    fn session(self, spec: &ConnSpec, mails: &[Mail<'_>], said: &mut Vec<String>) -> Result<usize> {
+        said.push(format!("-- {}", self.name()));
+        let fail = |e: &dyn std::fmt::Display| Error::new(self.name(), e);
+        let (mut played, mut outcomes) = (0, Vec::new());
+        let mut observer = |event: Event<'_>| said.push(show(event));
+        let client = Client::connect(spec, PATIENCE).map_err(|e| fail(&e))?;
+        let result =
+            Session::open(client, self.profile(), &mut observer).and_then(|mut session| {
+                if matches!(self, Self::SunFirst | Self::SunPatched) {
+                    for name in ["if_addr", "if_name", "daemon_name", "v", "r"] {
+                        session.macros().unset(name);
+                    }
+                }
+                session.macros().set("auth_authen", "ada");
+                for mail in mails {
+                    if played == 0 || self == Self::GoMilter {
+                        if played > 0 {
+                            session.quit_nc()?;
+                        }
+                        let client = ClientInfo::new(Some("client.example"), CLIENT.into(), 40_000);
+                        session.connect(&client)?;
+                        session.helo("client.example")?;
+                    }
+                    let envelope = Envelope::new(mail.sender, mail.recipients);
+                    let message = Message::parse(mail.text.as_bytes());
+                    let outcome = session.deliver("4F0C2A", &envelope, &message)?;
+                    played += 1;
+                    outcomes.push(format!("{}: {}", mail.sender, outcome.reply.lines.join(" / ")));
+                    if let Some((envelope, message)) = &outcome.delivered {
+                        outcomes.push(envelope.to_string());
+                        let text = String::from_utf8_lossy(&message.to_bytes()).into_owned();
+                        outcomes.extend(text.lines().take(20).map(str::to_owned));
+                    }
+                    // The reference takes QUIT_NC nowhere else (D6).
+                    if self == Self::GoMilter && outcome.stage != Stage::EndOfMessage {
+                        break;
+                    }
+                }
+                session.quit(PATIENCE)
+            });
+        said.push(match result {
+            Ok(closed) => format!("(closed by the filter: {closed})"),
+            Err(e) => {
+                played = mails.len();
+                format!("(ended: {e})")
+            }
+        });
+        said.extend(outcomes);
+        Ok(played)
+    }
+}
+
+/// A message to play.
+#[derive(Clone, Copy, Debug)]
+pub struct Mail<'a> {
+    /// Envelope sender, without brackets.
+    pub sender: &'a str,
+    /// Envelope recipients, likewise.
+    pub recipients: &'a [&'a str],
+    /// Header and body, with LF line ends.
+    pub text: &'a str,
+}
+
+fn show(event: Event<'_>) -> String {
+    match event {
+        Event::Sent(command) => sent(command),
+        Event::Received(reply) => format!("< {reply}"),
+        Event::Unanswered => "< (nothing, as agreed)".to_owned(),
+        Event::Remark(remark) => format!("({remark})"),
+    }
+}
+
+/// Letter and payload.
+fn sent(command: &Command<'_>) -> String {
+    let mut bytes = Vec::new();
+    command.encode(&mut bytes);
+    // The first four are the length.
+    format!("> {}", bytes[4..].escape_ascii())
+}
+
+fn received(packet: &OwnedPacket) -> String {
+    format!("< {}{}", packet.letter.escape_ascii(), packet.payload.escape_ascii())
+}
+
+/// A connection for each stage; ends with the message's own.
+fn stalwart(offer: Offer, spec: &ConnSpec, mail: &Mail<'_>, said: &mut Vec<String>) -> Result<()> {
+    for stages in 1..=5 {
+        said.push(format!("-- Stalwart, version {}, stage {stages}", offer.version));
+        let fail = |e: &dyn std::fmt::Display| Error::new("Stalwart", e);
+        let mut client = Client::connect(spec, PATIENCE).map_err(|e| fail(&e))?;
+        match stalwart_stages(&mut client, offer, mail, stages, said) {
+            Ok(true) => {}
+            Ok(false) => {
+                // Any other verdict: it hangs up without a word.
+                said.push("(hung up)".to_owned());
+                break;
+            }
+            Err(e) if e.is_closed() => {
+                said.push("(closed by the filter)".to_owned());
+                break;
+            }
+            Err(e) => return Err(fail(&e)),
+        }
+        let quit = client.send_command(&Command::Quit);
+        let rest = quit.and_then(|()| client.read_to_end(PATIENCE)).map_err(|e| fail(&e))?;
+        said.push(format!("(quit, then {} bytes)", rest.len()));
+    }
+    Ok(())
+}
+
+/// Says as many stages as asked for; `false` after a verdict other than continue or accept.
+fn stalwart_stages(
+    client: &mut Client,
+    offer: Offer,
+    mail: &Mail<'_>,
+    stages: usize,
+    said: &mut Vec<String>,
+) -> std::result::Result<bool, milter_mta::ClientError> {
+    let Offer { version, actions, protocol } = offer;
+    client.send_command(&Command::Negotiate { version, actions, protocol })?;
+    let answer = client.read_owned(PATIENCE)?;
+    said.push(received(&answer));
+    let Ok(agreed) = Agreement::check(&offer, answer.as_packet()) else {
+        return Ok(false);
+    };
+    let origin = Origin::Inet(CLIENT, 40_000);
+    let (sender, brackets) =
+        (format!("<{}>", mail.sender), |address: &&str| format!("<{address}>"));
+    let recipients: Vec<String> = mail.recipients.iter().map(brackets).collect();
+    let (header, body) = mail.text.split_once("\n\n").unwrap_or((mail.text, ""));
+    let headers: Vec<(&str, &str)> = header.lines().filter_map(|l| l.split_once(": ")).collect();
+    let body = body.replace('\n', "\r\n");
+    let sender = [sender.as_bytes()];
+    let recipients: Vec<[&[u8]; 1]> = recipients.iter().map(|r| [r.as_bytes()]).collect();
+
+    let mut commands: Vec<(usize, Command<'_>)> = vec![
+        (1, Command::Connect { host: b"client.example", origin: &origin }),
+        (2, Command::Helo(b"client.example")),
+        (3, Command::Mail(&sender)),
+    ];
+    commands.extend(recipients.iter().map(|r| (4, Command::Rcpt(r))));
+    if version >= 6 {
+        commands.push((5, Command::Data));
+    }
+    commands.extend(headers.iter().map(|(name, value)| {
+        (5, Command::Header { name: name.as_bytes(), value: value.trim().as_bytes() })
+    }));
+    commands.push((5, Command::EndOfHeaders));
+    if !body.is_empty() {
+        commands.push((5, Command::Body(body.as_bytes())));
+    }
+    commands.push((5, Command::EndOfBody));
+    let macros: [(u8, &[(&str, &str)]); 4] = [
+        (
+            b'C',
+            &[("{daemon_name}", "stalwart"), ("j", "mx.example"), ("{client_addr}", "192.0.2.5")],
+        ),
+        (b'H', &[("{cipher}", ""), ("{tls_version}", "")]),
+        (b'M', &[("{mail_addr}", mail.sender), ("{auth_authen}", "ada")]),
+        (b'R', &[("{rcpt_addr}", mail.recipients[0])]),
+    ];
+    for (stage, command) in commands {
+        let letter = command.letter();
+        // It offers to leave out HELO (0x02) and the end of the header (0x40), nothing else.
+        let unwanted = (letter == b'H' && agreed.has(0x02)) || (letter == b'N' && agreed.has(0x40));
+        if stage > stages || unwanted {
+            continue;
+        }
+        if let Some((_, pairs)) = macros.iter().find(|(target, _)| *target == letter) {
+            client.queue_macros(letter, pairs);
+        }
+        said.push(sent(&command));
+        client.send_command(&command)?;
+        loop {
+            let reply = client.read_owned(PATIENCE)?;
+            said.push(received(&reply));
+            match reply.letter {
+                // "accept" is "continue" to it.
+                b'c' | b'a' => break,
+                // Changes at the end of the message, progress, skipping.
+                b'h' | b'i' | b'm' | b'+' | b'2' | b'-' | b'e' | b'b' | b'q' | b'p' => {}
+                b's' => break,
+                _ => return Ok(false),
+            }
+        }
+    }
+    Ok(true)
+}
