@@ -8,13 +8,27 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
+use std::sync::atomic::{AtomicU16, Ordering};
 
-/// A TCP port of 127.0.0.1 that nothing listened on a moment ago.
+/// A TCP port of 127.0.0.1 that nothing listens on.
+///
+/// Not one that the system gives to outgoing connections, which may do so before it is used.
 pub fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    let address = listener.and_then(|l| l.local_addr());
-    address.map(|a| a.port()).map_err(|e| Error::new("find a free port on 127.0.0.1", e))
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Test programs that run at the same time begin at different places.
+    let start = std::process::id().wrapping_mul(97) as u16;
+    for _ in 0..FREE_PORTS.len() {
+        let n = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = FREE_PORTS.start + n % FREE_PORTS.len() as u16;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err(Error(format!("no free port of 127.0.0.1 in {FREE_PORTS:?}")))
 }
+
+/// Below those of outgoing connections, on Linux 32768 and up.
+const FREE_PORTS: std::ops::Range<u16> = 20_000..32_000;
 
 /// A program of unpacked packages as a command that runs with the library and finds its others.
 pub fn packaged(linkage: Linkage, packages: &Packages, program: &str) -> Result<Command> {

@@ -15,6 +15,7 @@
 
 pub mod compare;
 pub mod filter;
+pub mod milters;
 pub mod mta;
 pub mod observation;
 pub mod page;

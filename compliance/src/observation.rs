@@ -2,8 +2,10 @@
 
 use regex_lite::{Captures, Regex};
 use similar::TextDiff;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::LazyLock;
 
 /// What one run showed; the same for both libraries, or the libraries differ.
 #[derive(Clone, Debug, Default)]
@@ -86,37 +88,61 @@ impl fmt::Display for Observation {
     }
 }
 
+/// What replaces the volatile parts; queue ids are numbered after that.
+static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+    [
+        // "Fri, 21 Nov 2025 03:40:23 +0000 (UTC)" in headers.
+        (
+            r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), +\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (GMT|[-+]\d{4}( \([A-Z]+\))?)",
+            "DATE",
+        ),
+        // Generated Message-Ids begin with the time: Postfix <20251121034023.16E349A053A@...>,
+        // sendmail <202511210340.5AL3eNxx012345@...>.
+        (r"<\d{12}(\d\d)?\.", "<TIME."),
+        (r"\blocalhost \[127\.0\.0\.1\]:\d+", "localhost [127.0.0.1]:PORT"),
+        // MIME boundaries of bounces have the time in them.
+        (r"\.\d{10}/mx\.test\.example", ".TIME/mx.test.example"),
+        // What sendmail logs of a filter's haste: seconds.
+        (r"(time command \(.\), )\d+", "${1}SECONDS"),
+        (r"\b([a-z_]+)\[\d+\]", "$1[PID]"),
+    ]
+    .map(|(pattern, to)| (Regex::new(pattern).expect("a constant pattern"), to))
+    .into()
+});
+
+/// Postfix: 16E349A053A; sendmail: 5AL3eNxx012345.
+static QUEUE_ID: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\b([0-9A-F]{9,12}|[0-9A-Za-x]{8}[0-9]{6})\b").expect("a constant pattern")
+});
+
 /// Dates, queue ids, process ids and client ports, by what they look like.
 pub fn replace_volatile(text: &str) -> String {
-    let pattern = |p: &str| Regex::new(p).expect("a constant pattern");
-    // "Fri, 21 Nov 2025 03:40:23 +0000 (UTC)" in headers.
-    let date = pattern(
-        r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), +\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (GMT|[-+]\d{4}( \([A-Z]+\))?)",
-    );
-    let text = date.replace_all(text, "DATE");
-    // Generated Message-Ids begin with the time: Postfix <20251121034023.16E349A053A@...>,
-    // sendmail <202511210340.5AL3eNxx012345@...>.
-    let text = pattern(r"<\d{12}(\d\d)?\.").replace_all(&text, "<TIME.");
-    let text = pattern(r"\blocalhost \[127\.0\.0\.1\]:\d+")
-        .replace_all(&text, "localhost [127.0.0.1]:PORT");
-    // MIME boundaries of bounces have the time in them.
-    let text = pattern(r"\.\d{10}/mx\.test\.example").replace_all(&text, ".TIME/mx.test.example");
-    // What sendmail logs of a filter's haste: seconds.
-    let text = pattern(r"(time command \(.\), )\d+").replace_all(&text, "${1}SECONDS");
-    let text = pattern(r"\b([a-z_]+)\[\d+\]").replace_all(&text, "$1[PID]");
-    // Postfix: 16E349A053A; sendmail: 5AL3eNxx012345.
-    let id = pattern(r"\b([0-9A-F]{9,12}|[0-9A-Za-x]{8}[0-9]{6})\b");
     let mut seen: HashMap<String, usize> = HashMap::new();
-    id.replace_all(&text, |found: &Captures<'_>| {
-        let id = &found[0];
-        // Words and plain numbers are none.
-        if !id.bytes().any(|b| b.is_ascii_digit()) || !id.bytes().any(|b| b.is_ascii_uppercase()) {
-            return id.to_owned();
+    let mut replaced = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        // There is a digit in all of them, and in few lines of a body.
+        if !line.bytes().any(|byte| byte.is_ascii_digit()) {
+            replaced.push_str(line);
+            continue;
         }
-        let next = seen.len() + 1;
-        format!("QUEUEID{}", seen.entry(id.to_owned()).or_insert(next))
-    })
-    .into_owned()
+        let mut line = Cow::Borrowed(line);
+        for (pattern, to) in PATTERNS.iter() {
+            if pattern.is_match(&line) {
+                line = pattern.replace_all(&line, *to).into_owned().into();
+            }
+        }
+        replaced += &QUEUE_ID.replace_all(&line, |found: &Captures<'_>| {
+            let id = &found[0];
+            // Words and plain numbers are none.
+            let has = |wanted: fn(&u8) -> bool| id.bytes().any(|byte| wanted(&byte));
+            if !has(u8::is_ascii_digit) || !has(u8::is_ascii_uppercase) {
+                return id.to_owned();
+            }
+            let next = seen.len() + 1;
+            format!("QUEUEID{}", seen.entry(id.to_owned()).or_insert(next))
+        });
+    }
+    replaced
 }
 
 #[cfg(test)]

@@ -119,6 +119,15 @@ impl Probe {
         Ok(())
     }
 
+    /// The same without the trace, for sessions whose order is left to chance.
+    pub fn stop_silently(mut self, seen: &mut Observation, name: &str) -> Result<()> {
+        self.wait_for_close()?;
+        match self.filter.take() {
+            Some(filter) => filter.stop(seen, name),
+            None => Ok(()),
+        }
+    }
+
     /// Waits until it has died of itself; notes how. The trace comes with [`Probe::note_trace`].
     pub fn died(&mut self, seen: &mut Observation, name: &str) -> Result<()> {
         match self.filter.take() {
