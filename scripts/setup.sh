@@ -1,7 +1,9 @@
 # shellcheck shell=sh
 # Sourced by the other scripts: finds the tools they need and installs what is missing.
 #
-#   setup NEED...    NEED: build, test (adds what only the tests use), lint (adds rustfmt, clippy, ...)
+#   setup NEED...    NEED: build, test (adds what only the tests use), lint (adds rustfmt, clippy, ...),
+#                    cross (adds compilers and emulators for other machines),
+#                    package (adds what makes packages and chroots)
 #
 # Says what it will install, and how, before it does. Installs nothing when nothing is missing.
 # Works on Debian and Ubuntu as root or through sudo; elsewhere it says what to install by hand.
@@ -113,6 +115,25 @@ look() {
             ;;
         lint)
             want shellcheck shellcheck
+            ;;
+        cross)
+            want qemu-aarch64-static qemu-user-static
+            want musl-gcc musl-tools
+            for machine in aarch64-linux-gnu/arm64 arm-linux-gnueabihf/armhf i686-linux-gnu/i386 \
+                riscv64-linux-gnu/riscv64 s390x-linux-gnu/s390x powerpc64le-linux-gnu/ppc64el; do
+                want "${machine%/*}-gcc" "gcc-${machine%/*}"
+                want "/usr/${machine%/*}/lib/libc.a" "libc6-dev-${machine#*/}-cross"
+            done
+            ;;
+        package)
+            want make make
+            want xz xz-utils
+            want pkg-config pkg-config
+            want readelf binutils
+            # cargo-c is compiled with them.
+            want /usr/include/openssl/ssl.h libssl-dev
+            want debootstrap debootstrap
+            want ip iproute2
             ;;
         *) die "setup: unknown need $need" ;;
         esac

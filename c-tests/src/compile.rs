@@ -1,7 +1,8 @@
 //! Compiles one C or C++ source and links the same object with each library.
 
 use crate::error::{Error, Result, run};
-use crate::{ours, paths, reference};
+use crate::machine::Machine;
+use crate::{ours, paths, reference, syslog};
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -37,6 +38,7 @@ pub struct Compile {
     headers: Headers,
     flags: Vec<String>,
     libs: Vec<String>,
+    machine: Option<&'static Machine>,
 }
 
 impl Compile {
@@ -48,6 +50,7 @@ impl Compile {
             headers: Headers::Reference,
             flags: vec!["-O1".into(), "-g".into(), "-Wall".into(), "-pthread".into()],
             libs: Vec::new(),
+            machine: None,
         }
     }
 
@@ -71,6 +74,13 @@ impl Compile {
     /// Adds something to link with, such as `-lresolv`, after libmilter.
     pub fn lib(mut self, lib: impl Into<String>) -> Self {
         self.libs.push(lib.into());
+        self
+    }
+
+    /// Compiles for another machine.
+    fn machine(mut self, machine: &'static Machine) -> Self {
+        self.compiler.clone_from(&machine.compiler);
+        self.machine = Some(machine);
         self
     }
 
@@ -103,9 +113,18 @@ pub struct Program {
 }
 
 impl Program {
-    /// The executable linked with `-lmilter` (Debian's, as existing filters are).
+    /// The same source compiled for another machine, to run with our library only.
+    pub fn on(&self, machine: &'static Machine) -> Result<Self> {
+        self.compile.clone().machine(machine).build()
+    }
+
+    /// The executable linked with `-lmilter` (Debian's, as existing filters are; on other machines
+    /// ours, which has the same name).
     pub fn dynamic(&self) -> Result<PathBuf> {
-        let lib = &reference::reference()?.lib;
+        let lib = match self.compile.machine {
+            Some(_) => &ours::ours()?.lib,
+            None => &reference::reference()?.lib,
+        };
         self.link("dynamic", &[], &[format!("-L{}", lib.display()), "-lmilter".into()])
     }
 
@@ -118,7 +137,13 @@ impl Program {
     /// The executable with our static library in it.
     pub fn static_ours(&self) -> Result<PathBuf> {
         let archive = ours::ours()?.archive();
-        self.link("static-ours", &[&archive], &[archive.display().to_string()])
+        let mut with = vec![archive.display().to_string()];
+        if let Some(machine) = self.compile.machine.filter(|machine| machine.all_static) {
+            with.push("-static".into());
+            with.push(syslog::shim_source().display().to_string());
+            with.extend(machine.static_library.clone());
+        }
+        self.link("static-ours", &[&archive], &with)
     }
 
     fn link(&self, kind: &str, newer_than: &[&Path], with: &[String]) -> Result<PathBuf> {

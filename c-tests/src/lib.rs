@@ -6,6 +6,7 @@
 //! ours        builds libmilter with cargo and lays out a directory to load it from
 //! compile     C or C++ source -> Program (one object, linked dynamically and statically)
 //! linkage     which library a Program runs with, as a std::process::Command
+//! machine     another processor or C library, ours run there
 //! milter      starts a filter, waits for its socket, collects its log, stops it
 //! ```
 //!
@@ -15,6 +16,7 @@ pub mod compile;
 pub mod differences;
 pub mod error;
 pub mod linkage;
+pub mod machine;
 pub mod milter;
 pub mod ours;
 pub mod packages;

@@ -2,6 +2,7 @@
 
 use crate::compile::Program;
 use crate::error::{Error, Result};
+use crate::machine::{Machine, machine};
 use crate::{ours, reference, syslog};
 use std::ffi::OsString;
 use std::fs;
@@ -45,12 +46,37 @@ impl Linkage {
     ///
     /// Its syslog lines go to stderr unless [`syslog::Log`] or the caller redirects them.
     pub fn command(self, program: &Program) -> Result<Command> {
+        if let Some(machine) = machine().filter(|_| self.is_ours()) {
+            return self.command_on(machine, &program.on(machine)?);
+        }
         let mut command = Command::new(match self {
             Self::ReferenceStatic => program.static_reference()?,
             Self::OursStatic => program.static_ours()?,
             _ => program.dynamic()?,
         });
         self.apply(&mut command)?;
+        Ok(command)
+    }
+
+    /// As [`Self::command`], for a program compiled for another machine.
+    fn command_on(self, machine: &Machine, program: &Program) -> Result<Command> {
+        let (program, preload) = match self {
+            Self::OursDynamic => (program.dynamic()?, true),
+            Self::OursStatic => (program.static_ours()?, !machine.all_static),
+            other => return Err(Error(format!("{other:?} is tested on this machine only"))),
+        };
+        let mut command = match machine.runner.split_first() {
+            None => Command::new(program),
+            Some((runner, arguments)) => {
+                let mut command = Command::new(runner);
+                command.args(arguments).arg(program);
+                command
+            }
+        };
+        command.env("LD_LIBRARY_PATH", machine.library_path(&ours::ours()?.lib));
+        if preload {
+            command.env("LD_PRELOAD", syslog::shim_for(Some(machine))?);
+        }
         Ok(command)
     }
 

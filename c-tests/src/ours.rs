@@ -1,7 +1,7 @@
 //! Our library: built once per process with cargo, laid out in a directory programs can load from.
 
 use crate::error::{Error, Result, run};
-use crate::paths;
+use crate::{machine, paths};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -63,7 +63,10 @@ fn build() -> Result<PathBuf> {
 }
 
 fn lay_out(built: &Path) -> Result<Ours> {
-    let lib = paths::work_dir("ours")?;
+    let lib = match std::env::var(machine::VARIABLE) {
+        Ok(name) => paths::work_dir(&format!("ours-{name}"))?,
+        Err(_) => paths::work_dir("ours")?,
+    };
     for (name, file) in
         [("libmilter.so", "libmilter.so"), (SONAME, "libmilter.so"), ("libmilter.a", "libmilter.a")]
     {

@@ -2,6 +2,7 @@
 
 use crate::compile::make;
 use crate::error::{Error, Result, run};
+use crate::machine::Machine;
 use crate::paths;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,14 +16,25 @@ pub const FD_VARIABLE: &str = "SYSLOG_SHIM_FD";
 
 /// The shared object to preload; replaces `syslog`, `vsyslog` and `__syslog_chk`.
 pub fn shim() -> Result<PathBuf> {
-    let source = paths::in_package("milters/syslog_shim.c");
-    let shared = paths::work_dir("bin")?.join("syslog_shim.so");
+    shim_for(None)
+}
+
+/// As [`shim`], for another machine.
+pub(crate) fn shim_for(machine: Option<&Machine>) -> Result<PathBuf> {
+    let source = shim_source();
+    let compiler = machine.map_or("gcc", |machine| &machine.compiler);
+    let shared = paths::work_dir("bin")?.join(format!("syslog_shim-{compiler}.so"));
     make(&shared, &[&source], |output| {
-        let mut cc = Command::new("gcc");
+        let mut cc = Command::new(compiler);
         cc.args(["-O1", "-Wall", "-Werror", "-fPIC", "-shared", "-o"]).arg(output).arg(&source);
         run(&mut cc, "the C tests need a C compiler: apt-get install gcc libc6-dev").map(drop)
     })?;
     Ok(shared)
+}
+
+/// Where the shim can be linked in, as nothing can be preloaded.
+pub(crate) fn shim_source() -> PathBuf {
+    paths::in_package("milters/syslog_shim.c")
 }
 
 /// The log of one process.

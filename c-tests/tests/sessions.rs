@@ -5,6 +5,7 @@
 
 use c_tests::Linkage;
 use c_tests::differences::entries;
+use c_tests::machine::machine;
 use c_tests::trace::session::Session;
 use c_tests::trace::suite::{self, Key, Results};
 use c_tests::trace::transcript::difference;
@@ -87,13 +88,18 @@ fn unlogged(key: &Key, theirs: &[String], ours: &[String]) -> Vec<String> {
 
 /// Equal where no difference is named; else different, and exactly as recorded.
 fn compare(linkage: Linkage) {
-    let ours = suite::run(sessions(), linkage).unwrap();
+    let mut played = sessions().clone();
+    if machine().is_some_and(|machine| machine.narrow) {
+        played.retain(|_, session| !session.needs_wide_long());
+        assert!(played.len() + 10 > sessions().len(), "{}", played.len());
+    }
+    let ours = suite::run(&played, linkage).unwrap();
     if linkage == Linkage::OursDynamic && std::env::var_os("UPDATE_SESSIONS").is_some() {
         suite::record(sessions(), &ours).unwrap();
     }
     let recorded = suite::recorded().unwrap();
     let mut problems = Vec::new();
-    for (key, session) in sessions() {
+    for (key, session) in &played {
         let (theirs, ours) = match (&reference()[key], &ours[key]) {
             (Ok(theirs), Ok(ours)) => {
                 if session.differs.is_empty() {

@@ -53,6 +53,12 @@ pub struct Session {
 }
 
 impl Session {
+    /// Whether the script has a number for which a `long` of 32 bits is too narrow.
+    pub fn needs_wide_long(&self) -> bool {
+        let mut integers = self.script.split_whitespace().filter_map(|word| word.strip_prefix('i'));
+        integers.any(|word| word.parse::<i64>().is_ok() && word.parse::<i32>().is_err())
+    }
+
     /// Sessions with equal keys may share a filter process.
     ///
     /// The reference remembers what any session negotiated for the whole process (entry D1), so
