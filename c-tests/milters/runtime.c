@@ -22,6 +22,7 @@ static struct {
 	{"nproc", 0},    /* RLIMIT_NPROC, as the user below */
 	{"user", 0},     /* user id to run smfi_main as */
 	{"backlog", 0},  /* for smfi_setbacklog */
+	{"own", 0},      /* each session must have a thread of its own */
 	{NULL, 0},
 };
 
@@ -58,6 +59,8 @@ static sfsistat in_callback(SMFICTX *ctx, int which)
 		return result;
 	if (s->busy)
 		emit("ERROR callbacks of %s overlap", s->id);
+	if (option("own") && !pthread_equal(s->thread, pthread_self()))
+		emit("ERROR %s of %s is on another thread", names[which], s->id);
 	s->busy = 1;
 	s->calls++;
 	if (trace)
@@ -70,6 +73,15 @@ static sfsistat in_callback(SMFICTX *ctx, int which)
 	return result;
 }
 
+/* Data by thread: the session that the thread has served. */
+static pthread_key_t served;
+
+static void thread_ended(void *id)
+{
+	emit("thread ended of %s", (char *)id);
+	free(id);
+}
+
 static sfsistat on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)
 {
 	struct session *s = calloc(1, sizeof *s);
@@ -77,6 +89,12 @@ static sfsistat on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)
 	(void)address;
 	snprintf(s->id, sizeof s->id, "%s", host);
 	s->calls = 1;
+	s->thread = pthread_self();
+	if (option("own")) {
+		if (pthread_getspecific(served) != NULL)
+			emit("ERROR %s has a thread that had %s", s->id, (char *)pthread_getspecific(served));
+		pthread_setspecific(served, strdup(s->id));
+	}
 	if (trace)
 		emit("%s connect", s->id);
 	if (smfi_setpriv(ctx, s) != MI_SUCCESS)
@@ -196,6 +214,7 @@ int main(int argc, char **argv)
 	trace = (int)option("trace");
 	events = fcntl(1, F_DUPFD_CLOEXEC, 100);
 	describe("start");
+	pthread_key_create(&served, thread_ended);
 	signal(SIGUSR1, on_signal);
 	signal(SIGUSR2, on_signal);
 	memset(&filter, 0, sizeof filter);

@@ -28,6 +28,7 @@ static const char *const names[CALLBACKS] = {
  * that one callback at a time runs, and that each sees what the one before it wrote. */
 struct session {
 	char id[64];
+	pthread_t thread;
 	int busy;
 	long calls;
 	char tasks[CALLBACKS][160];

@@ -30,12 +30,12 @@ fn many_callbacks_run_at_the_same_time() {
         for session in &mut sessions {
             assert_eq!(session.reply(), 'c');
         }
+        assert!(filter.threads() > MANY / 2, "{} threads", filter.threads());
         drop(sessions);
         for n in 0..MANY {
             filter.wait_for(&format!("{} closed", name(n)));
         }
     }
-    assert!(filter.threads() > MANY / 2, "{} threads", filter.threads());
     eventually("spare threads leave", || filter.threads() <= 8);
     filter.stop();
 }

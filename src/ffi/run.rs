@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::guard::guard;
 use super::process::{MAX_DATA_SIZE, SETTINGS};
 use super::types::{MI_FAILURE, MI_SUCCESS};
-use crate::runtime::{Control, Level, Log, Options, serve};
+use crate::runtime::{Control, Level, Log, Options, Threads, serve};
 use crate::sys::log::Priority;
 use crate::sys::signal;
 
@@ -14,6 +14,8 @@ static CONTROL: Control = Control::new();
 
 /// Environment variable with the largest number of threads that run callbacks.
 const MAX_THREADS: &str = "LIBMILTER_MAX_THREADS";
+/// Environment variable that tells which threads run a session's callbacks.
+const THREADS: &str = "LIBMILTER_THREADS";
 
 /// Serves MTAs until asked to stop.
 ///
@@ -56,6 +58,7 @@ fn run() -> Option<()> {
             debug: settings.debug,
             max_data_size: Arc::clone(&MAX_DATA_SIZE),
             max_threads: max_threads(&log),
+            threads: threads(&log),
         };
         (settings.listener.take()?, options, mask)
     };
@@ -74,6 +77,21 @@ fn max_threads(log: &Log) -> usize {
             let text = format!("{MAX_THREADS}={shown} is not a positive number; no limit is set");
             log.line(Priority::Warning, &text);
             usize::MAX
+        }
+    }
+}
+
+/// Which threads run callbacks, as set by the administrator; a pool by default.
+fn threads(log: &Log) -> Threads {
+    let Some(value) = std::env::var_os(THREADS) else { return Threads::Pool };
+    match value.as_encoded_bytes() {
+        b"pool" => Threads::Pool,
+        b"session" => Threads::Session,
+        _ => {
+            let shown = value.to_string_lossy();
+            let text = format!("{THREADS}={shown} is neither pool nor session; pool is used");
+            log.line(Priority::Warning, &text);
+            Threads::Pool
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::connection::Connection;
+use super::options::Threads;
 use super::output::SocketOutput;
 use super::pool::Work;
 use super::shared::Shared;
@@ -50,7 +51,10 @@ pub(super) fn accept<F: Filter + 'static>(shared: &Arc<Shared<F>>, index: usize,
                     Arc::clone(&shared.options.max_data_size),
                 );
                 let connection = Box::new(Connection::new(session, output, now));
-                if let Err(connection) = shared.attach(connection, index, true) {
+                if shared.options.threads == Threads::Session {
+                    shared.detach(&connection.output);
+                    shared.dispatch(Work::Session(connection));
+                } else if let Err(connection) = shared.attach(connection, index, true) {
                     // Its close callback may take long, and this thread owns a loop.
                     shared.dispatch(Work::End(connection));
                 }

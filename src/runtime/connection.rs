@@ -40,6 +40,18 @@ pub(super) enum Job {
     End,
 }
 
+/// Where a session has its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In a loop: slow callbacks are handed over, and changes wait for the reply unless the
+    /// supervisor sees that the callback takes long.
+    Loop,
+    /// On a spare thread: changes go out at once, and callbacks are timed.
+    Spare,
+    /// On the session's own thread: changes go out at once.
+    Own,
+}
+
 /// What a turn came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
@@ -94,16 +106,15 @@ impl Connection {
 
     /// Serves the session as far as it goes without waiting for the MTA.
     ///
-    /// In a loop (`inline`), a callback known to be slow is not run but handed over.
     pub(super) fn turn<F: Filter>(
         &mut self,
         shared: &Shared<F>,
         scratch: &mut Scratch,
         job: Job,
-        inline: bool,
+        place: Place,
     ) -> TurnEnd {
-        self.output.begin(!inline);
-        let end = catch_unwind(AssertUnwindSafe(|| self.work(shared, scratch, job, inline)))
+        self.output.begin(place != Place::Loop);
+        let end = catch_unwind(AssertUnwindSafe(|| self.work(shared, scratch, job, place)))
             .unwrap_or_else(|panic| self.contain(&*panic));
         self.output.leave();
         if end == TurnEnd::Close || self.must_end(shared.phase()) {
@@ -113,7 +124,7 @@ impl Connection {
         end
     }
 
-    fn must_end(&self, phase: Phase) -> bool {
+    pub(super) fn must_end(&self, phase: Phase) -> bool {
         match phase {
             Phase::Serve => false,
             Phase::Drain => !self.in_message(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::accept::accept;
-use super::connection::{Connection, Job, Scratch, TurnEnd};
+use super::connection::{Connection, Job, Place, Scratch, TurnEnd};
 use super::deadlines::Alarm;
 use super::event_loop::{Due, EventLoop, FIRST_SLOT_KEY, WAKER_KEY};
 use super::pool::Work;
@@ -72,7 +72,7 @@ impl<F: Filter + 'static> Home<'_, F> {
         if self.shared.supervisor_parked.load(Ordering::SeqCst) {
             self.wake_supervisor();
         }
-        let end = connection.turn(self.shared, scratch, job, true);
+        let end = connection.turn(self.shared, scratch, job, Place::Loop);
         let mine = self.this.turn.end(turn);
         if mine && end == TurnEnd::Wait {
             self.this.put_back(slot, connection, &self.shared.options);
@@ -116,7 +116,7 @@ impl<F: Filter + 'static> Home<'_, F> {
             TurnEnd::HandOver => {
                 // No thread is to be had but this one.
                 let turn = this.turn.begin();
-                let end = connection.turn(shared, scratch, Job::Resume, false);
+                let end = connection.turn(shared, scratch, Job::Resume, Place::Spare);
                 let mine = this.turn.end(turn);
                 return self.part(connection, slot, end, mine, scratch);
             }

@@ -7,6 +7,8 @@
 //! finishes its packet, puts its session back into a loop and becomes a spare itself. Callbacks
 //! known to be slow start on a spare thread right away.
 //!
+//! On request a session has a thread of its own instead, for filters that keep data by thread.
+//!
 //! No lock is held while a callback runs, and a session is owned by exactly one thread or loop at
 //! any time, so its callbacks never run on two threads at once.
 
@@ -19,6 +21,7 @@ mod event_loop;
 mod log;
 mod options;
 mod output;
+mod own_thread;
 mod pool;
 mod receive;
 mod serve;
@@ -29,6 +32,6 @@ mod supervisor;
 mod turn;
 
 pub use log::Log;
-pub use options::Options;
+pub use options::{Options, Threads};
 pub use serve::{ServeError, serve};
 pub use stop::{Control, Level};

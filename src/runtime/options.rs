@@ -17,6 +17,17 @@ pub struct Options {
     pub max_data_size: Arc<AtomicUsize>,
     /// Threads that run callbacks, at most.
     pub max_threads: usize,
+    /// Which threads run a session's callbacks.
+    pub threads: Threads,
+}
+
+/// Which threads run a session's callbacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Threads {
+    /// Any of a pool, one at a time.
+    Pool,
+    /// One of its own, from the first callback to the last.
+    Session,
 }
 
 impl Options {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use parking_lot::Mutex;
 
-use super::connection::{Connection, Job, Scratch, TurnEnd};
+use super::connection::{Connection, Job, Place, Scratch, TurnEnd};
 use super::drive::drive;
 use super::shared::{Phase, Shared};
 use crate::session::Filter;
@@ -27,6 +27,8 @@ pub(super) enum Work {
     Loop(usize),
     /// To run a session's slow callback; the number of the loop it came from.
     Connection(Box<Connection>, usize),
+    /// To serve a session from its beginning to its end, and leave.
+    Session(Box<Connection>),
     /// To end a session.
     End(Box<Connection>),
     /// To leave the pool.
@@ -249,7 +251,7 @@ impl<F: Filter + 'static> Shared<F> {
         scratch: &mut Scratch,
     ) {
         while end == TurnEnd::HandOver {
-            end = connection.turn(self, scratch, Job::Resume, false);
+            end = connection.turn(self, scratch, Job::Resume, Place::Spare);
         }
         self.undetach(connection.output.session);
         connection.wait_from(Time::now());
@@ -269,6 +271,13 @@ fn work_on<F: Filter + 'static>(shared: &Arc<Shared<F>>, number: u64) {
             Work::Loop(index) => drive(shared, index, &mut scratch),
             Work::Connection(connection, home) => {
                 shared.settle(connection, TurnEnd::HandOver, home, &mut scratch);
+            }
+            Work::Session(connection) => {
+                shared.accompany(connection, &mut scratch);
+                shared.pool.crew.lock().retire(number);
+                // Another session may wait for a thread.
+                shared.reinforce();
+                break;
             }
             Work::End(mut connection) => connection.finish(shared),
             Work::Leave => {}

@@ -1,6 +1,6 @@
 //! The work of a turn: receive, take packets apart, call back.
 
-use super::connection::{Connection, Job, Scratch, TurnEnd};
+use super::connection::{Connection, Job, Place, Scratch, TurnEnd};
 use super::shared::Shared;
 use crate::proto::command::Command;
 use crate::proto::frame;
@@ -12,6 +12,14 @@ use crate::sys::thread::Stopwatch;
 /// Bytes received at once.
 const READ_SIZE: usize = 128 << 10;
 
+impl Place {
+    /// The time after callbacks; `waited` is when the thread has last waited, which is near enough
+    /// for callbacks known to be short.
+    fn time(self, waited: Time) -> Time {
+        if self == Place::Loop { waited } else { Time::now() }
+    }
+}
+
 impl Connection {
     /// Does what a turn is for.
     #[inline]
@@ -20,7 +28,7 @@ impl Connection {
         shared: &Shared<F>,
         scratch: &mut Scratch,
         job: Job,
-        inline: bool,
+        place: Place,
     ) -> TurnEnd {
         match job {
             Job::Readable if self.partial.is_empty() => {
@@ -31,15 +39,15 @@ impl Connection {
                 let end = match self.receive(buffer.get_mut(..READ_SIZE).unwrap_or_default()) {
                     Ok(filled) => {
                         let bytes = buffer.get_mut(..=filled).unwrap_or_default();
-                        self.packets(shared, bytes, inline).0
+                        self.packets(shared, bytes, place).0
                     }
                     Err(end) => return end,
                 };
-                self.since = if inline { *now } else { Time::now() };
+                self.since = place.time(*now);
                 end
             }
-            Job::Readable => self.resume(shared, scratch, READ_SIZE, inline),
-            Job::Resume => self.resume(shared, scratch, 0, inline),
+            Job::Readable => self.resume(shared, scratch, READ_SIZE, place),
+            Job::Resume => self.resume(shared, scratch, 0, place),
             Job::End => TurnEnd::Close,
             Job::Expired => {
                 let within = !self.partial.is_empty();
@@ -76,7 +84,7 @@ impl Connection {
         shared: &Shared<F>,
         scratch: &mut Scratch,
         read: usize,
-        inline: bool,
+        place: Place,
     ) -> TurnEnd {
         let Scratch { buffer, now } = scratch;
         let had = self.partial.len();
@@ -101,9 +109,9 @@ impl Connection {
         }
         self.partial = Vec::new();
         let bytes = buffer.get_mut(..=filled).unwrap_or_default();
-        let (end, done) = self.packets(shared, bytes, inline);
+        let (end, done) = self.packets(shared, bytes, place);
         if done > 0 {
-            self.since = if inline { *now } else { Time::now() };
+            self.since = place.time(*now);
         }
         end
     }
@@ -114,7 +122,7 @@ impl Connection {
         &mut self,
         shared: &Shared<F>,
         buffer: &mut [u8],
-        inline: bool,
+        place: Place,
     ) -> (TurnEnd, usize) {
         let mut at = 0;
         let mut end = TurnEnd::Wait;
@@ -133,11 +141,11 @@ impl Connection {
             };
             let size = packet.size();
             let flow = match Command::from_letter(packet.letter) {
-                Some(command) if inline && shared.hands_over(command) => {
+                Some(command) if place == Place::Loop && shared.hands_over(command) => {
                     end = TurnEnd::HandOver;
                     break;
                 }
-                Some(command) => self.packet(shared, command, packet.bytes, inline),
+                Some(command) => self.packet(shared, command, packet.bytes, place),
                 None => self.session.handle(&shared.filter, packet.letter, &mut [0]),
             };
             at += size;
@@ -158,14 +166,14 @@ impl Connection {
         shared: &Shared<F>,
         command: Command,
         bytes: &mut [u8],
-        inline: bool,
+        place: Place,
     ) -> Flow {
         // Callbacks get strings in place; the byte behind them belongs to the next packet.
         let behind = bytes.last_mut().map(std::mem::take);
         self.output.enter(command);
-        let flow = match inline {
-            true => self.session.process(&shared.filter, command, bytes),
-            false => self.timed(shared, command, bytes),
+        let flow = match place {
+            Place::Spare => self.timed(shared, command, bytes),
+            Place::Loop | Place::Own => self.session.process(&shared.filter, command, bytes),
         };
         if let (Some(last), Some(behind)) = (bytes.last_mut(), behind) {
             *last = behind;

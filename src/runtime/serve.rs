@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering;
 
 use super::event_loop::EventLoop;
 use super::log::Log;
-use super::options::Options;
+use super::options::{Options, Threads};
+use super::own_thread::Stops;
 use super::pool::Work;
 use super::shared::Shared;
 use super::signals::SignalThread;
@@ -61,11 +62,18 @@ pub fn serve<F: Filter + 'static>(
     let _signals = SignalThread::start(control, Arc::clone(&log))
         .map_err(start("Couldn't start signal thread"))?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let loops = (0..cores.min(LOOPS_MAX).min(options.max_threads.max(1)))
+    let loops = match options.threads {
+        Threads::Pool => cores.min(LOOPS_MAX).min(options.max_threads.max(1)),
+        // It accepts connections and does nothing else.
+        Threads::Session => 1,
+    };
+    let loops = (0..loops)
         .map(|_| EventLoop::new())
         .collect::<io::Result<Vec<_>>>()
         .map_err(start("Couldn't create an event loop"))?;
-    let shared = Arc::new(Shared::new(filter, options, log, control, listener, loops));
+    let own = options.threads == Threads::Session;
+    let stops = own.then(Stops::new).transpose().map_err(start("Couldn't create a descriptor"))?;
+    let shared = Arc::new(Shared::new(filter, options, log, control, listener, loops, stops));
     let supervisor =
         Supervisor::new(Arc::clone(&shared)).map_err(start("Couldn't create an event loop"))?;
     for event_loop in &shared.loops {

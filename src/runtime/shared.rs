@@ -10,8 +10,9 @@ use super::connection::Connection;
 use super::estimates::Estimates;
 use super::event_loop::EventLoop;
 use super::log::Log;
-use super::options::Options;
+use super::options::{Options, Threads};
 use super::output::SocketOutput;
+use super::own_thread::Stops;
 use super::pool::Pool;
 use super::stop::Control;
 use crate::net::listener::Listener;
@@ -40,6 +41,8 @@ pub(super) struct Shared<F> {
     /// `None` once the run is stopping.
     listener: Mutex<Option<Arc<Listener>>>,
     pub(super) loops: Vec<EventLoop>,
+    /// Where sessions have threads of their own.
+    pub(super) stops: Option<Stops>,
     pub(super) pool: Pool,
     pub(super) estimates: Estimates,
     phase: AtomicU8,
@@ -64,8 +67,14 @@ impl<F: Filter> Shared<F> {
         control: &'static Control,
         listener: Listener,
         loops: Vec<EventLoop>,
+        stops: Option<Stops>,
     ) -> Shared<F> {
-        let pool = Pool::new(options.max_threads);
+        let limit = match options.threads {
+            Threads::Pool => options.max_threads,
+            // The loops, which accept connections, are beside them.
+            Threads::Session => options.max_threads.saturating_add(loops.len()),
+        };
+        let pool = Pool::new(limit);
         Shared {
             filter,
             options,
@@ -73,6 +82,7 @@ impl<F: Filter> Shared<F> {
             control,
             listener: Mutex::new(Some(Arc::new(listener))),
             loops,
+            stops,
             pool,
             estimates: Estimates::default(),
             phase: AtomicU8::new(Phase::Serve as u8),
@@ -100,11 +110,14 @@ impl<F: Filter> Shared<F> {
         self.phase.load(Ordering::Acquire) >= Phase::Abort as u8
     }
 
-    /// Moves on, and lets every loop know.
+    /// Moves on, and lets every loop and every session's own thread know.
     pub(super) fn enter_phase(&self, phase: Phase) {
         self.phase.store(phase as u8, Ordering::Release);
         for event_loop in &self.loops {
             event_loop.waker.wake();
+        }
+        if let Some(stops) = &self.stops {
+            stops.enter(phase);
         }
     }
 

@@ -62,6 +62,25 @@ pub fn tune_tcp(socket: impl AsFd) -> io::Result<()> {
     Ok(sockopt::set_tcp_nodelay(&socket, true)?)
 }
 
+/// Waits until a socket or another descriptor can be read, or the time is over; whether the socket
+/// can.
+///
+/// # Errors
+/// None that a caller could mend; an interrupted wait counts as one without news.
+pub fn readable(
+    socket: impl AsFd,
+    other: impl AsFd,
+    timeout: Option<Duration>,
+) -> io::Result<bool> {
+    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+    let mut fds = [PollFd::new(&socket, PollFlags::IN), PollFd::new(&other, PollFlags::IN)];
+    match rustix::event::poll(&mut fds, timeout.as_ref()) {
+        Ok(_) => Ok(fds.first().is_some_and(|fd| !fd.revents().is_empty())),
+        Err(Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Receives what is there; 0 at the end of the stream.
 ///
 /// # Errors

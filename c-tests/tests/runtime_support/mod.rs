@@ -56,8 +56,17 @@ impl Filter {
     }
 
     /// Starts it without waiting; `{dir}` in the specification is its directory.
+    ///
+    /// The test program `runtime_own_threads` runs tests of the others with a thread for each session.
     pub(crate) fn launch(linkage: Linkage, spec: &str, options: &[&str]) -> Filter {
-        Filter::launch_command(linkage.command(&program()).unwrap(), spec, options)
+        let mut command = linkage.command(&program()).unwrap();
+        let mut options = options.to_vec();
+        let reference = matches!(linkage, Linkage::ReferenceDynamic | Linkage::ReferenceStatic);
+        if env!("CARGO_CRATE_NAME") == "runtime_own_threads" && !reference {
+            command.env("LIBMILTER_THREADS", "session");
+            options.push("own=1");
+        }
+        Filter::launch_command(command, spec, &options)
     }
 
     /// As [`Filter::launch`], with a command that runs the program.

@@ -1,0 +1,81 @@
+//! A thread of its own for each session, on request.
+//!
+//! Filters written for a library that starts a thread for every connection may keep data by thread.
+//! The thread begins with the session and ends with it, so that what the filter has registered for
+//! the end of a thread runs once a session. A loop only accepts connections.
+
+use std::io;
+
+use super::connection::{Connection, Job, Place, Scratch, TurnEnd};
+use super::shared::{Phase, Shared};
+use crate::session::Filter;
+use crate::sys::clock::Time;
+use crate::sys::socket::readable;
+use crate::sys::waker::Waker;
+
+/// Descriptors that become readable, for good, when a stop reaches the sessions it concerns.
+#[derive(Debug)]
+pub(super) struct Stops {
+    /// Sessions without a message in hand.
+    drain: Waker,
+    /// All sessions.
+    abort: Waker,
+}
+
+impl Stops {
+    pub(super) fn new() -> io::Result<Stops> {
+        Ok(Stops { drain: Waker::new()?, abort: Waker::new()? })
+    }
+
+    /// Lets threads know that a phase has begun.
+    pub(super) fn enter(&self, phase: Phase) {
+        if phase >= Phase::Drain {
+            self.drain.wake();
+        }
+        if phase >= Phase::Abort {
+            self.abort.wake();
+        }
+    }
+
+    /// What a session waits for beside its MTA; one with a message in hand is let alone while
+    /// messages are being finished.
+    fn next(&self, phase: Phase) -> &Waker {
+        if phase == Phase::Serve { &self.drain } else { &self.abort }
+    }
+}
+
+impl<F: Filter + 'static> Shared<F> {
+    /// Serves a session from its beginning to its end on the calling thread.
+    pub(super) fn accompany(&self, mut connection: Box<Connection>, scratch: &mut Scratch) {
+        connection.wait_from(Time::now());
+        loop {
+            let job = self.next_job(&connection);
+            if connection.turn(self, scratch, job, Place::Own) == TurnEnd::Close {
+                break;
+            }
+        }
+        self.undetach(connection.output.session);
+    }
+
+    /// Waits until there is something to do for a session.
+    fn next_job(&self, connection: &Connection) -> Job {
+        loop {
+            let phase = self.phase();
+            if connection.must_end(phase) {
+                return Job::End;
+            }
+            let now = Time::now();
+            let deadline = connection.deadline(&self.options);
+            if deadline.is_some_and(|deadline| deadline <= now) {
+                return Job::Expired;
+            }
+            let left = deadline.map(|deadline| now.until(deadline));
+            let Some(stops) = &self.stops else { return Job::End };
+            match readable(&*connection.output, stops.next(phase), left) {
+                Ok(false) => {}
+                // An error shows again when reading.
+                Ok(true) | Err(_) => return Job::Readable,
+            }
+        }
+    }
+}
