@@ -15,7 +15,7 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-# shellcheck source-path=SCRIPTDIR source=setup.sh
+# shellcheck source=scripts/setup.sh
 . "$here/setup.sh"
 
 suite=bookworm
@@ -148,9 +148,10 @@ inside() {
     directory=/
     [ ! -d "$root/work" ] || directory=/work
     # shellcheck disable=SC2086,SC2016 # words are NAME=VALUE; the inner shell expands the rest
-    exec chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    # Not exec: this shell is process 1 there, and sees to the orphans that daemons are.
+    chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive $variables \
-        sh -c 'cd "$0" && exec "$@"' "$directory" "$@"
+        sh -c 'cd "$0" && exec "$@"' "$directory" "$@" || exit $?
 }
 
 [ $# -ge 2 ] || die "$usage"
