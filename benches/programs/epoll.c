@@ -9,96 +9,31 @@
 #include <stdatomic.h>
 #include <sys/epoll.h>
 
-#include "packets.h"
+#include "sessions.h"
 
 #define LOOPS_MAX 64
 #define EVENTS 128
-
-/* A connection; the bytes are those of a packet that has not arrived in full. */
-struct session {
-	int fd;
-	size_t have;
-	unsigned char *bytes;
-};
 
 static int listener;
 static int loops;
 static int pollers[LOOPS_MAX];
 static atomic_uint next_loop;
 
-static void end(struct session *s)
-{
-	close(s->fd);
-	free(s->bytes);
-	free(s);
-}
-
 static void accept_one(void)
 {
-	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	struct epoll_event event = {.events = EPOLLIN};
-	struct session *s;
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = accept_session(listener)};
+	struct session *s = event.data.ptr;
 
-	/* Another thread may have been faster. */
-	if (fd < 0)
-		return;
-	s = calloc(1, sizeof *s);
-	if (s == NULL)
-		die("calloc");
-	s->fd = fd;
-	event.data.ptr = s;
-	if (epoll_ctl(pollers[next_loop++ % loops], EPOLL_CTL_ADD, fd, &event) != 0)
+	if (s != NULL && epoll_ctl(pollers[next_loop++ % loops], EPOLL_CTL_ADD, s->fd, &event) != 0)
 		die("epoll_ctl");
-}
-
-/* Keeps what is left of a packet until the rest is there. */
-static void keep(struct session *s, const unsigned char *rest, size_t size)
-{
-	unsigned char *kept = size > 0 ? malloc(size) : NULL;
-
-	if (size > 0 && kept == NULL)
-		die("malloc");
-	if (size > 0)
-		memcpy(kept, rest, size);
-	free(s->bytes);
-	s->bytes = kept;
-	s->have = size;
-}
-
-static void serve(struct session *s, unsigned char *bytes, size_t room, struct answers *answers)
-{
-	ssize_t n, done;
-	size_t have = s->have;
-
-	if (have > 0)
-		memcpy(bytes, s->bytes, have);
-	n = recv(s->fd, bytes + have, room - have, 0);
-	if (n <= 0) {
-		end(s);
-		return;
-	}
-	have += (size_t)n;
-	done = answer_all(answers, bytes, have);
-	if (!send_answers(s->fd, answers) || done < 0) {
-		answers->size = 0;
-		end(s);
-		return;
-	}
-	if (s->have > 0 || (size_t)done < have)
-		keep(s, bytes + done, have - (size_t)done);
 }
 
 static void *run(void *argument)
 {
 	int poller = pollers[(intptr_t)argument];
-	static const size_t room = 2 * PACKET_MAX;
-	unsigned char *bytes = malloc(room);
-	struct answers *answers = malloc(sizeof *answers);
+	struct scratch *scratch = new_scratch();
 	struct epoll_event events[EVENTS];
 
-	if (bytes == NULL || answers == NULL)
-		die("malloc");
-	answers->size = 0;
 	for (;;) {
 		int n = epoll_wait(poller, events, EVENTS, -1);
 
@@ -106,7 +41,8 @@ static void *run(void *argument)
 			if (events[i].data.ptr == NULL)
 				accept_one();
 			else
-				serve(events[i].data.ptr, bytes, room, answers);
+				serve(events[i].data.ptr, scratch->bytes, sizeof scratch->bytes,
+				      &scratch->answers);
 		}
 	}
 	return NULL;

@@ -15,10 +15,14 @@ pub enum Subject {
     Threads,
     /// The floor with one event loop for each core.
     Epoll,
+    /// A design that was not chosen: workers take turns on one poller with one-shot events.
+    OneShot,
+    /// A design that was not chosen: one thread waits and hands each command to a worker.
+    HandOff,
 }
 
 impl Subject {
-    /// All of them.
+    /// Those that loads compare.
     pub const ALL: [Subject; 4] =
         [Subject::Ours, Subject::Reference, Subject::Threads, Subject::Epoll];
 
@@ -32,6 +36,8 @@ impl Subject {
             Subject::Reference => "reference",
             Subject::Threads => "threads",
             Subject::Epoll => "epoll",
+            Subject::OneShot => "one-shot",
+            Subject::HandOff => "hand-off",
         }
     }
 
@@ -47,6 +53,8 @@ pub struct Programs {
     filter: Program,
     threads: Program,
     epoll: Program,
+    one_shot: Program,
+    hand_off: Program,
 }
 
 impl Programs {
@@ -56,6 +64,8 @@ impl Programs {
             filter: source("filter.c").build()?,
             threads: source("threads.c").build()?,
             epoll: source("epoll.c").build()?,
+            one_shot: source("workers.c").build()?,
+            hand_off: source("workers.c").flag("-DHAND_OFF").build()?,
         };
         for subject in Subject::ALL {
             programs.command(subject)?;
@@ -70,6 +80,8 @@ impl Programs {
             Subject::Reference => Linkage::ReferenceDynamic.command(&self.filter),
             Subject::Threads => Ok(Command::new(self.threads.dynamic()?)),
             Subject::Epoll => Ok(Command::new(self.epoll.dynamic()?)),
+            Subject::OneShot => Ok(Command::new(self.one_shot.dynamic()?)),
+            Subject::HandOff => Ok(Command::new(self.hand_off.dynamic()?)),
         }
     }
 
@@ -78,7 +90,7 @@ impl Programs {
         match subject {
             Subject::Ours => Linkage::OursDynamic.check_mapped(pid),
             Subject::Reference => Linkage::ReferenceDynamic.check_mapped(pid),
-            Subject::Threads | Subject::Epoll => Ok(()),
+            _ => Ok(()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The loads of the suite.
 
 mod busy;
+mod designs;
 mod hostile;
 mod idle;
 mod last;
@@ -18,5 +19,6 @@ pub fn all() -> Vec<Load> {
     loads.extend(slow::loads());
     loads.extend(hostile::loads());
     loads.extend(trace::loads());
+    loads.extend(designs::loads());
     loads
 }

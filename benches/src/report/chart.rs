@@ -48,7 +48,7 @@ fn color(subject: Subject) -> &'static str {
         Subject::Ours => "#0b62c4",
         Subject::Reference => "#e07b1a",
         Subject::Threads => "#9aa5b1",
-        Subject::Epoll => "#5f6b78",
+        Subject::Epoll | Subject::OneShot | Subject::HandOff => "#5f6b78",
     }
 }
 
@@ -58,6 +58,8 @@ fn meaning(subject: Subject) -> &'static str {
         Subject::Reference => "Debian's libmilter",
         Subject::Threads => "floor: thread per connection",
         Subject::Epoll => "floor: epoll",
+        Subject::OneShot => "one-shot poller",
+        Subject::HandOff => "hand-off",
     }
 }
 
