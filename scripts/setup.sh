@@ -109,6 +109,8 @@ look() {
             want openssl openssl
             # To read the symbols of libraries.
             want readelf binutils
+            # Checks the manual pages.
+            want mandoc mandoc
             # To count system calls and instructions of a filter; the benchmarks' test tries that.
             want strace strace
             want valgrind valgrind
