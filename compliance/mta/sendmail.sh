@@ -64,6 +64,9 @@ define(\`confTO_IDENT', \`0')dnl
 define(\`confDONT_PROBE_INTERFACES', \`True')dnl
 dnl Delivered means delivered when the client is told so.
 define(\`confDELIVERY_MODE', \`interactive')dnl
+dnl A busy machine is no reason to queue or to refuse.
+define(\`confQUEUE_LA', \`99999')dnl
+define(\`confREFUSE_LA', \`99999')dnl
 define(\`confLOG_LEVEL', \`10')dnl
 define(\`confMILTER_LOG_LEVEL', \`22')dnl
 dnl Sockets of filters are below /tmp.

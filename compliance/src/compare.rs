@@ -78,6 +78,8 @@ pub fn compare_rows(pairs: &[Pair<'_>], observe: impl Fn(Linkage) -> Result<Obse
             panic!("{} with {}: not the same\n{diff}", pair.milter, pair.mta);
         }
     }
+    let unmet = reference.unmet();
+    assert!(unmet.is_empty(), "{}\n{reference}", unmet.join("\n"));
     for pair in pairs {
         page::record(&Row::of(pair)).expect("write a row for the compatibility page");
     }

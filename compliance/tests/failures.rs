@@ -29,8 +29,15 @@ fn session(mta: &Mta, stage: &str) -> Result<Vec<String>> {
 
 /// The filter dies in the callback of each stage, then is not there at all.
 ///
-/// `flags` are sendmail's, `line` is of Postfix' main.cf.
-fn dies(kind: Kind, exercised: &str, flags: &str, line: Option<&str>, libraries: &[Linkage]) {
+/// `flags` are sendmail's, `line` is of Postfix' main.cf. `expected` is in the reply to the end of
+/// a message at which the filter dies.
+fn dies(
+    kind: Kind,
+    exercised: &str,
+    (flags, line): (&str, Option<&str>),
+    libraries: &[Linkage],
+    expected: &str,
+) {
     compare(&probe_with(kind, exercised, libraries), |linkage| {
         let mut seen = Observation::new();
         let mut probe = Probe::start(linkage, Socket::Unix, &["negotiate=die"])?;
@@ -48,6 +55,7 @@ fn dies(kind: Kind, exercised: &str, flags: &str, line: Option<&str>, libraries:
         mta.observe(&mut seen)?;
         probe.note_trace(&mut seen, "probe");
         seen.expect("end of probe at eom", "exit status: 3");
+        seen.expect("SMTP eom", expected);
         Ok(seen)
     });
 }
@@ -55,45 +63,93 @@ fn dies(kind: Kind, exercised: &str, flags: &str, line: Option<&str>, libraries:
 #[test]
 fn postfix_accept() {
     let exercised = "filter dies at each stage or is away, milter_default_action = accept";
-    dies(Kind::Postfix, exercised, "", Some("milter_default_action = accept"), BOTH_WAYS);
+    dies(
+        Kind::Postfix,
+        exercised,
+        ("", Some("milter_default_action = accept")),
+        BOTH_WAYS,
+        "queued as",
+    );
 }
 
 #[test]
 fn postfix_reject() {
     let exercised = "filter dies at each stage or is away, milter_default_action = reject";
-    dies(Kind::Postfix, exercised, "", Some("milter_default_action = reject"), PRELOADED);
+    dies(
+        Kind::Postfix,
+        exercised,
+        ("", Some("milter_default_action = reject")),
+        PRELOADED,
+        "S: 550 5.",
+    );
 }
 
 #[test]
 fn postfix_tempfail() {
     let exercised = "filter dies at each stage or is away, milter_default_action = tempfail";
-    dies(Kind::Postfix, exercised, "", Some("milter_default_action = tempfail"), PRELOADED);
+    dies(
+        Kind::Postfix,
+        exercised,
+        ("", Some("milter_default_action = tempfail")),
+        PRELOADED,
+        "S: 451 4.",
+    );
 }
 
 #[test]
 fn postfix_quarantine() {
     let exercised = "filter dies at each stage or is away, milter_default_action = quarantine";
-    dies(Kind::Postfix, exercised, "", Some("milter_default_action = quarantine"), PRELOADED);
+    dies(
+        Kind::Postfix,
+        exercised,
+        ("", Some("milter_default_action = quarantine")),
+        PRELOADED,
+        "queued as",
+    );
 }
 
 #[test]
 fn sendmail_goes_on() {
-    dies(Kind::Sendmail, "filter dies at each stage or is away, no F=", "", None, BOTH_WAYS);
+    dies(
+        Kind::Sendmail,
+        "filter dies at each stage or is away, no F=",
+        ("", None),
+        BOTH_WAYS,
+        "Message accepted",
+    );
 }
 
 #[test]
 fn sendmail_rejects() {
-    dies(Kind::Sendmail, "filter dies at each stage or is away, F=R", "R", None, PRELOADED);
+    dies(
+        Kind::Sendmail,
+        "filter dies at each stage or is away, F=R",
+        ("R", None),
+        PRELOADED,
+        "S: 554 5.",
+    );
 }
 
 #[test]
 fn sendmail_tempfails() {
-    dies(Kind::Sendmail, "filter dies at each stage or is away, F=T", "T", None, PRELOADED);
+    dies(
+        Kind::Sendmail,
+        "filter dies at each stage or is away, F=T",
+        ("T", None),
+        PRELOADED,
+        "S: 451 4.",
+    );
 }
 
 #[test]
 fn sendmail_closes() {
-    dies(Kind::Sendmail, "filter dies at each stage or is away, F=4", "4", None, PRELOADED);
+    dies(
+        Kind::Sendmail,
+        "filter dies at each stage or is away, F=4",
+        ("4", None),
+        PRELOADED,
+        "S: 421 4.",
+    );
 }
 
 /// The client hangs up after each of these, each time in a session of its own.
