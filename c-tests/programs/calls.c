@@ -3,15 +3,13 @@
  * Each argument is "operation" or "operation=value"; see `perform`. Prints through a copy of standard
  * output, so that descriptors 0 to 2 can be closed. */
 #include "calls.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
-#include <sys/stat.h>
+#include "daemon.h"
+#include "signals.h"
 #include <sys/wait.h>
 
 int out = 1;
 char *path = NULL;
-static int probing, stopping, mta_pipe = -1;
+static int probing, stopping, stopping_at_end, mta_pipe = -1;
 static volatile int stopped = -100;
 static pid_t mta_pid;
 
@@ -20,6 +18,7 @@ static sfsistat on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)
 	(void)ctx, (void)host, (void)address;
 	if (probing)
 		probe();
+	print_noise();
 	if (stopping)
 		stopped = smfi_stop();
 	return SMFIS_CONTINUE;
@@ -27,7 +26,21 @@ static sfsistat on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)
 
 static sfsistat on_eom(SMFICTX *ctx)
 {
-	(void)ctx;
+	print_noise();
+	if (stopping_at_end)
+		stopped = smfi_stop();
+	return telling ? tell(ctx) : SMFIS_CONTINUE;
+}
+
+/* The other callbacks of a filter that prints in all of them. */
+static sfsistat on_text(SMFICTX *ctx, char *text) { (void)ctx, (void)text; print_noise(); return SMFIS_CONTINUE; }
+static sfsistat on_envelope(SMFICTX *ctx, char **argv) { (void)ctx, (void)argv; print_noise(); return SMFIS_CONTINUE; }
+static sfsistat on_event(SMFICTX *ctx) { (void)ctx; print_noise(); return SMFIS_CONTINUE; }
+
+static sfsistat on_body(SMFICTX *ctx, unsigned char *body, size_t size)
+{
+	(void)ctx, (void)body, (void)size;
+	print_noise();
 	return SMFIS_CONTINUE;
 }
 
@@ -46,6 +59,14 @@ static int do_register(const char *value)
 		filter.xxfi_name = strcpy(names[used++], "calls");
 	filter.xxfi_connect = on_connect;
 	filter.xxfi_eom = on_eom;
+	if (telling)
+		filter.xxfi_flags = SMFIF_ADDHDRS;
+	if (printing) {
+		filter.xxfi_helo = on_text;
+		filter.xxfi_envfrom = filter.xxfi_envrcpt = on_envelope;
+		filter.xxfi_body = on_body;
+		filter.xxfi_eoh = filter.xxfi_abort = filter.xxfi_close = on_event;
+	}
 	return smfi_register(filter);
 }
 
@@ -117,6 +138,38 @@ static int calls(const char *op, char *value)
 	return 1;
 }
 
+/* What daemons and filters with signals of their own do. */
+static int process(const char *op, char *value)
+{
+	if (strcmp(op, "daemonize") == 0)
+		daemonize();
+	else if (strcmp(op, "become") == 0)
+		become((unsigned)atoi(value));
+	else if (strcmp(op, "limit") == 0)
+		set_limit(value);
+	else if (strcmp(op, "tell") == 0)
+		telling = 1;
+	else if (strcmp(op, "print") == 0)
+		printing = 1;
+	else if (strcmp(op, "handler") == 0)
+		install_handler(signal_number(value));
+	else if (strcmp(op, "waiter") == 0)
+		start_waiter(value);
+	else if (strcmp(op, "stop-on") == 0)
+		stop_signal = signal_number(value);
+	else if (strcmp(op, "alarm") == 0)
+		start_alarm(atol(value));
+	else if (strcmp(op, "block") == 0)
+		block_signal(signal_number(value));
+	else if (strcmp(op, "raise") == 0)
+		kill(getpid(), signal_number(value));
+	else if (strcmp(op, "tally") == 0)
+		print_tally();
+	else
+		return 0;
+	return 1;
+}
+
 static int surroundings(const char *op, char *value)
 {
 	int number = value == NULL ? 0 : (int)strtoul(value, NULL, 0);
@@ -139,6 +192,8 @@ static int surroundings(const char *op, char *value)
 		probing = 1;
 	else if (strcmp(op, "stop-in-connect") == 0)
 		stopping = 1;
+	else if (strcmp(op, "stop-at-end") == 0)
+		stopping_at_end = 1;
 	else if (strcmp(op, "umask") == 0)
 		umask((mode_t)number);
 	else if (strcmp(op, "close") == 0)
@@ -185,16 +240,24 @@ int main(int argc, char **argv)
 {
 	int i;
 
+	int first = argc > 1 && strcmp(argv[1], "out=30") == 0 ? 2 : 1;
+
 	/* What the runner left open is not the library's. */
 	for (i = 3; i < 64; i++)
-		close(i);
-	out = fcntl(1, F_DUPFD_CLOEXEC, 30);
-	for (i = 1; i < argc; i++) {
+		if (first == 1 || i != 30)
+			close(i);
+	if (first == 1)
+		out = fcntl(1, F_DUPFD_CLOEXEC, 30);
+	else
+		fcntl(out = 30, F_SETFD, FD_CLOEXEC);
+	for (i = first; i < argc; i++) {
 		char *value = strchr(argv[i], '=');
 
+		if (strcmp(argv[i], "exec-closed") == 0)
+			exec_closed(argv, i + 1);
 		if (value != NULL)
 			*value++ = '\0';
-		if (!calls(argv[i], value) && !surroundings(argv[i], value)) {
+		if (!calls(argv[i], value) && !process(argv[i], value) && !surroundings(argv[i], value)) {
 			say("unknown operation %s", argv[i]);
 			return 93;
 		}

@@ -8,6 +8,7 @@
 #include <libmilter/mfapi.h>
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -241,6 +242,11 @@ static char exchange(int fd, const char *packet, size_t n)
 }
 #define SEND(fd, s) exchange(fd, s, sizeof s - 1)
 
+static void play_sessions(void);
+static int signal_number(const char *name);
+static char send_and_wait(pid_t filter, int number);
+static void hang_up_either(pid_t filter);
+
 /* Comma-separated actions while the filter is in smfi_main. */
 static void play_mta(const char *actions, pid_t filter)
 {
@@ -263,6 +269,12 @@ static void play_mta(const char *actions, pid_t filter)
 			letter[0] = SEND(fd, "\0\0\0\1E");
 		else if (strcmp(word, "hangup") == 0)
 			close(fd);
+		else if (strcmp(word, "sessions") == 0)
+			play_sessions();
+		else if (strcmp(word, "either-hup") == 0)
+			hang_up_either(filter);
+		else if (signal_number(word) != 0)
+			letter[0] = send_and_wait(filter, signal_number(word));
 		else if (strcmp(word, "term") == 0)
 			kill(filter, SIGTERM);
 		else if (strcmp(word, "hup") == 0)
