@@ -2,7 +2,7 @@
 # Sourced by the other scripts: finds the tools they need and installs what is missing.
 #
 #   setup NEED...    NEED: build, test (adds what only the tests use), lint (adds rustfmt, clippy, ...),
-#                    cross (adds compilers and emulators for other machines),
+#                    abi (adds what compares interfaces), cross (adds compilers and emulators for other machines),
 #                    package (adds what makes packages and chroots)
 #
 # Says what it will install, and how, before it does. Installs nothing when nothing is missing.
@@ -117,6 +117,10 @@ look() {
             ;;
         lint)
             want shellcheck shellcheck
+            ;;
+        abi)
+            want abidiff abigail-tools
+            want readelf binutils
             ;;
         cross)
             want qemu-aarch64-static qemu-user-static
