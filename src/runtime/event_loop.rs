@@ -131,6 +131,38 @@ impl EventLoop {
         log: &Log,
         own: bool,
     ) -> Result<(), Box<Connection>> {
+        let output = Arc::clone(&connection.output);
+        let slot = self.enter(connection, options, own)?;
+        // Not under the lock: what can be read already wakes the owner, who needs it at once.
+        let added = self.poller.add(&*output, FIRST_SLOT_KEY + u64::from(slot), false);
+        let mut state = self.state.lock();
+        let place = state.slots.get_mut(slot as usize).and_then(Option::as_mut);
+        let mine = place.filter(|place| Arc::ptr_eq(&place.output, &output));
+        match (added, mine) {
+            (Ok(()), Some(_)) => Ok(()),
+            (Ok(()), None) => {
+                // It was ended by a stop meanwhile.
+                self.poller.delete(&*output);
+                Ok(())
+            }
+            (Err(error), mine) => {
+                let connection = mine.and_then(|place| place.connection.take());
+                let Some(connection) = connection else { return Ok(()) };
+                self.vacate(&mut state, slot);
+                let text = format!("session {}: can't be watched: {error}; closed", output.session);
+                log.line(Priority::Error, &text);
+                Err(connection)
+            }
+        }
+    }
+
+    /// Gives a session a slot, unless it is to end.
+    fn enter(
+        &self,
+        connection: Box<Connection>,
+        options: &Options,
+        own: bool,
+    ) -> Result<u32, Box<Connection>> {
         let mut state = self.state.lock();
         match state.phase {
             None | Some(Phase::Serve) => {}
@@ -145,13 +177,6 @@ impl EventLoop {
                 slot
             }
         };
-        let output = Arc::clone(&connection.output);
-        if let Err(error) = self.poller.add(&*output, FIRST_SLOT_KEY + u64::from(slot), false) {
-            state.free.push(slot);
-            let text = format!("session {}: can't be watched: {error}; closed", output.session);
-            log.line(Priority::Error, &text);
-            return Err(connection);
-        }
         let deadline = connection.deadline(options);
         if let Some(at) = deadline {
             state.deadlines.insert(at, slot);
@@ -159,11 +184,12 @@ impl EventLoop {
                 self.waker.wake();
             }
         }
+        let output = Arc::clone(&connection.output);
         if let Some(place) = state.slots.get_mut(slot as usize) {
             *place = Some(Slot { output, deadline, connection: Some(connection) });
         }
         self.sessions.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        Ok(slot)
     }
 
     /// Takes a session out for its turn.

@@ -166,8 +166,8 @@ impl<F: Filter> Shared<F> {
 
     /// Puts a session that waits for its MTA into the loop that has fewest, of those with a thread.
     ///
-    /// `home` is preferred among equals; `own` if the calling thread owns that loop. Gives the session back if it is to end rather than to
-    /// wait: the run is stopping, or it can't be watched.
+    /// `home` is preferred among equals; `own` if the calling thread owns that loop. Gives the session
+    /// back if it is to end rather than to wait: the run is stopping, or it can't be watched.
     pub(super) fn attach(
         &self,
         connection: Box<Connection>,
