@@ -18,9 +18,12 @@ fn main() {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,defs");
     }
     without_lto_flags();
+    // Debug information must not depend on the directory that the library is built in.
+    let here = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
     cc::Build::new()
         .file("src/ffi/setmlreply.c")
         .flag("-fvisibility=hidden")
+        .flag_if_supported(format!("-ffile-prefix-map={here}=/usr/src/libmilter"))
         .warnings_into_errors(true)
         .compile("milter_setmlreply");
 }

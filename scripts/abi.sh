@@ -56,7 +56,7 @@ abidiff --no-show-locs abi/libmilter.abi "$work/ours.abi" ||
 abidiff --no-show-locs "$work/reference.abi" "$work/ours.abi" ||
     die "the interface is not that of sendmail's header; see above"
 
-cargo build --quiet --release --package libmilter --lib
+cargo rustc --quiet --release --package libmilter --lib --crate-type cdylib --crate-type staticlib
 symbols() {
     readelf -W --dyn-syms "$1" | awk '$5 == "GLOBAL" && $7 != "UND" && $7 != "ABS" { print $8 }' | LC_ALL=C sort
 }
