@@ -50,6 +50,8 @@ packed() {
     }
     # A throw-away system need not reach the disk after each package.
     echo force-unsafe-io >"$made/etc/dpkg/dpkg.cfg.d/throw-away"
+    # The installer of a real machine writes it.
+    printf '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n' >"$made/etc/hosts"
     # Services of packages that are installed in it are not to start.
     printf '#!/bin/sh\nexit 101\n' >"$made/usr/sbin/policy-rc.d"
     chmod 755 "$made/usr/sbin/policy-rc.d"
