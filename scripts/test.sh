@@ -2,8 +2,8 @@
 # Passes the whole test-suite: test.sh [ARGUMENTS OF CARGO TEST]
 #
 # Installs what building and testing need and this machine lacks, and says so first. The tests fetch
-# a few distribution packages (sendmail's libmilter to compare with, Postfix, opendkim) and unpack them
-# below target/ without installing them; all traffic apart from that stays on this machine.
+# distribution packages (sendmail's libmilter to compare with, MTAs, milters) and unpack them below
+# target/ without installing them; all traffic apart from that stays on this machine.
 set -eu
 
 cd "$(dirname "$0")/.."

@@ -29,6 +29,9 @@ pub const BOTH_WAYS: &[Linkage] = &[Linkage::OursDynamic, Linkage::OursPreload];
 /// Ours by `LD_PRELOAD` only.
 pub const PRELOADED: &[Linkage] = &[Linkage::OursPreload];
 
+/// Most lines of a diff that are shown.
+const SHOWN_LINES: usize = 150;
+
 /// If set, [`compare`] prints what the reference showed, for `cargo test ... -- --nocapture`.
 pub const SHOW_VARIABLE: &str = "COMPLIANCE_SHOW";
 
@@ -75,7 +78,10 @@ pub fn compare_rows(pairs: &[Pair<'_>], observe: impl Fn(Linkage) -> Result<Obse
     }
     for (linkage, ours) in seen {
         if let Some(diff) = reference.difference(&ours, ("reference", &format!("{linkage:?}"))) {
-            panic!("{} with {}: not the same\n{diff}", pair.milter, pair.mta);
+            let shown: Vec<&str> = diff.lines().take(SHOWN_LINES).collect();
+            let more = diff.lines().count() - shown.len();
+            let diff = shown.join("\n");
+            panic!("{} with {}: not the same\n{diff}\n({more} more lines)", pair.milter, pair.mta);
         }
     }
     let unmet = reference.unmet();

@@ -11,7 +11,7 @@
 //! page          docs/compatibility.md, made of these rows
 //! ```
 //!
-//! A test is a call of [`compare`] with a [`Pair`] and a closure that makes an [`Observation`].
+//! A test is a call of [`compare()`] with a [`Pair`] and a closure that makes an [`Observation`].
 
 pub mod compare;
 pub mod filter;

@@ -53,7 +53,7 @@ impl Observation {
     /// Fails the test unless some line of the section contains the text: a run that shows nothing
     /// of what it is about would be the same with any library.
     ///
-    /// [`crate::compare`] looks at it, with the reference, after it has compared.
+    /// [`crate::compare()`] looks at it, with the reference, after it has compared.
     pub fn expect(&mut self, title: &str, text: &str) {
         self.expected.push((title.to_owned(), text.to_owned()));
     }

@@ -2,6 +2,7 @@
 
 use crate::compare::Pair;
 use c_tests::{Error, Linkage, Result, paths};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -36,12 +37,16 @@ impl Row {
         Self(fields.iter().map(|&field| field.to_owned()).collect())
     }
 
-    /// Without the versions, which change with the distribution's updates.
+    /// Without the versions of packages, which change with the distribution's updates.
     fn key(&self) -> Vec<&str> {
+        let volatile = |n: usize| n == 1 || (n == 3 && !self.0[n].contains(PLAYED));
         let fields = self.0.iter().enumerate();
-        fields.filter(|(n, _)| ![1, 3].contains(n)).map(|(_, field)| field.as_str()).collect()
+        fields.filter(|(n, _)| !volatile(*n)).map(|(_, field)| field.as_str()).collect()
     }
 }
+
+/// In the version of an MTA that no package is of.
+pub const PLAYED: &str = "played";
 
 fn way(linkage: Linkage) -> &'static str {
     match linkage {
@@ -71,7 +76,11 @@ pub fn record(row: &Row) -> Result<()> {
     let mut hasher = DefaultHasher::new();
     row.key().hash(&mut hasher);
     let path = rows_dir()?.join(format!("{:016x}", hasher.finish()));
-    let text = format!("{}\n{}\n", this_run()?, row.0.join(&SEPARATOR.to_string()));
+    let run = this_run()?;
+    if fs::read_to_string(&path).is_ok_and(|old| old.starts_with(&format!("{run}\n"))) {
+        return Err(Error(format!("two tests claim the same row: {}", row.0.join(" | "))));
+    }
+    let text = format!("{run}\n{}\n", row.0.join(&SEPARATOR.to_string()));
     // Whole or not at all.
     let partial = path.with_extension("partial");
     fs::write(&partial, text).map_err(|e| Error::new(partial.display(), e))?;
@@ -97,11 +106,36 @@ pub fn recorded() -> Result<Vec<Row>> {
 
 const HEAD: &str = include_str!("page_head.md");
 
-/// The page.
+/// Begins a table.
+const TABLE: &str = "\
+| Milter | Version | MTA | Version | What was exercised | Result |
+|---|---|---|---|---|---|
+";
+
+/// Parts several MTAs, and their versions, in one line of the page.
+const AND: &str = "; ";
+
+/// The page: packaged milters, then those of this repository; what differs in the MTA only is one line.
 pub fn render(rows: &[Row]) -> String {
     let mut page = HEAD.to_owned();
-    for row in rows {
-        let _ = writeln!(page, "| {} |", row.0.join(" | "));
+    for (title, packaged) in
+        [("Milters of the distribution", true), ("Filters in C of this repository", false)]
+    {
+        let _ = write!(page, "\n## {title}\n\n{TABLE}");
+        let mut lines: BTreeMap<[&str; 4], Vec<(&str, &str)>> = BTreeMap::new();
+        for Row(fields) in rows.iter().filter(|row| (row.0[1] != "-") == packaged) {
+            let line = [0, 1, 4, 5].map(|n: usize| fields[n].as_str());
+            lines.entry(line).or_default().push((&fields[2], &fields[3]));
+        }
+        for ([milter, version, exercised, result], mut mtas) in lines {
+            mtas.sort_unstable();
+            let (names, versions): (Vec<&str>, Vec<&str>) = mtas.into_iter().unzip();
+            let (names, versions) = (names.join(AND), versions.join(AND));
+            let _ = writeln!(
+                page,
+                "| {milter} | {version} | {names} | {versions} | {exercised} | {result} |"
+            );
+        }
     }
     page
 }
@@ -113,15 +147,29 @@ pub fn path() -> PathBuf {
 
 /// The rows of a page as [`render`] writes it.
 pub fn parse(page: &str) -> Vec<Row> {
-    let mut rows: Vec<Row> = page
-        .lines()
-        .skip_while(|line| !line.starts_with("|---"))
-        .skip(1)
-        .filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"))
-        .map(|line| Row(line.split(" | ").map(str::to_owned).collect()))
-        .collect();
+    let lines = page.lines().filter(|line| !TABLE.contains(line));
+    let cells = lines.filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    let mut rows = Vec::new();
+    for cells in cells.map(|cells| cells.split(" | ").collect::<Vec<_>>()) {
+        let [milter, version, names, versions, exercised, result] = cells[..] else {
+            continue;
+        };
+        for (name, mta_version) in names.split(AND).zip(versions.split(AND)) {
+            let fields = [milter, version, name, mta_version, exercised, result];
+            rows.push(Row(fields.map(str::to_owned).to_vec()));
+        }
+    }
     rows.sort();
     rows
+}
+
+/// The rows of a page with those of a run of some tests in the place of their like.
+pub fn merged(committed: &str, rows: &[Row]) -> Vec<Row> {
+    let mut all: Vec<Row> = parse(committed);
+    all.retain(|old| rows.iter().all(|row| row.key() != old.key()));
+    all.extend_from_slice(rows);
+    all.sort();
+    all
 }
 
 /// What is wrong with the committed page: rows that did not run, and rows that it lacks.
@@ -147,7 +195,25 @@ mod tests {
     use super::*;
 
     fn row(exercised: &str, version: &str) -> Row {
-        Row(["m", version, "Postfix", "3.7", exercised, "same"].map(str::to_owned).to_vec())
+        row_with("Postfix", exercised, version)
+    }
+
+    fn row_with(mta: &str, exercised: &str, version: &str) -> Row {
+        Row(["m", version, mta, "3.7", exercised, "same"].map(str::to_owned).to_vec())
+    }
+
+    #[test]
+    fn what_differs_in_the_mta_only_is_one_line() {
+        let mut rows = vec![row("one", "1"), row_with("sendmail", "one", "1"), row("own", "-")];
+        rows.sort();
+        let page = render(&rows);
+        let (packaged, own) = page.split_once("## Filters in C").unwrap();
+        assert!(
+            packaged.contains("| m | 1 | Postfix; sendmail | 3.7; 3.7 | one | same |\n"),
+            "{page}"
+        );
+        assert!(own.contains("| m | - | Postfix | 3.7 | own | same |\n"), "{page}");
+        assert_eq!(parse(&page), rows);
     }
 
     #[test]
@@ -166,5 +232,11 @@ mod tests {
             ["ran, but is not on the page: m | 1 | Postfix | 3.7 | two | same"]
         );
         assert_eq!(complaints(&page[1..], &rows).len(), 1);
+        let updated = render(&rows).replace("3.7", "3.8");
+        assert_eq!(complaints(&updated, &rows), Vec::<String>::new());
+        let played = render(&rows).replace("3.7", "3.7 played");
+        assert_eq!(complaints(&played, &rows).len(), 4);
+        let newer = [row("one", "2"), row("three", "1")];
+        assert_eq!(merged(&page, &newer), [row("three", "1"), row("two", "1"), row("one", "2")]);
     }
 }

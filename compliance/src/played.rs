@@ -52,19 +52,24 @@ impl Played {
         Self::GoMilter,
     ];
 
-    /// Name on the page.
-    pub fn name(self) -> &'static str {
+    /// Name and version on the page.
+    pub fn name(self) -> (&'static str, &'static str) {
         match self {
-            Self::Sendmail812 => "sendmail 8.12 (played)",
-            Self::Sendmail813 => "sendmail 8.13 (played)",
-            Self::Sendmail8140 => "sendmail 8.14.0 (played)",
-            Self::Sendmail8141 => "sendmail 8.14.1 (played)",
-            Self::SunFirst => "Sun Messaging Server 6.3 (played)",
-            Self::SunPatched => "Sun Messaging Server 6.3, patched (played)",
-            Self::Stalwart => "Stalwart (played)",
-            Self::Stalwart2 => "Stalwart, version 2 (played)",
-            Self::GoMilter => "go-milter (played)",
+            Self::Sendmail812 => ("sendmail", "8.12 played"),
+            Self::Sendmail813 => ("sendmail", "8.13 played"),
+            Self::Sendmail8140 => ("sendmail", "8.14.0 played"),
+            Self::Sendmail8141 => ("sendmail", "8.14.1 played"),
+            Self::SunFirst => ("Sun Messaging Server", "6.3 played"),
+            Self::SunPatched => ("Sun Messaging Server", "6.3 patched, played"),
+            Self::Stalwart => ("Stalwart", "protocol 6, played"),
+            Self::Stalwart2 => ("Stalwart", "protocol 2, played"),
+            Self::GoMilter => ("go-milter", "played"),
         }
+    }
+
+    fn title(self) -> String {
+        let (name, version) = self.name();
+        format!("{name} {version}")
     }
 
     fn profile(self) -> Profile {
@@ -112,8 +117,8 @@ impl Played {
 
     /// SMTP sessions with these messages; gives how many fitted into this connection.
     fn session(self, spec: &ConnSpec, mails: &[Mail<'_>], said: &mut Vec<String>) -> Result<usize> {
-        said.push(format!("-- {}", self.name()));
-        let fail = |e: &dyn std::fmt::Display| Error::new(self.name(), e);
+        said.push(format!("-- {}", self.title()));
+        let fail = |e: &dyn std::fmt::Display| Error::new(self.title(), e);
         let (mut played, mut outcomes) = (0, Vec::new());
         let mut observer = |event: Event<'_>| said.push(show(event));
         let client = Client::connect(spec, PATIENCE).map_err(|e| fail(&e))?;

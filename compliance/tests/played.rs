@@ -34,8 +34,8 @@ fn with_each(milter: &str, source: &str, args: &[&str]) {
         .map(|played| Pair {
             milter,
             milter_version: "-".into(),
-            mta: played.name(),
-            mta_version: "-".into(),
+            mta: played.name().0,
+            mta_version: played.name().1.into(),
             exercised: "its offer, macros and order of commands; four messages",
             libraries: BOTH_WAYS,
             differences: &[],
@@ -45,7 +45,7 @@ fn with_each(milter: &str, source: &str, args: &[&str]) {
         let mut seen = Observation::new();
         let filter = Filter::compiled(linkage, source, Socket::Inet, args)?;
         for played in Played::ALL {
-            seen.section(played.name(), played.play(filter.spec(), MAILS)?);
+            seen.section(format!("{played:?}"), played.play(filter.spec(), MAILS)?);
         }
         seen.section("log", filter.log_lines()?);
         filter.stop(&mut seen, milter)?;
@@ -81,12 +81,12 @@ fn probe() {
         .map(|played| Pair {
             milter: "probe",
             milter_version: "-".into(),
-            mta: played.name(),
-            mta_version: "-".into(),
+            mta: played.name().0,
+            mta_version: played.name().1.into(),
             exercised: "every callback, with its macros; every action offered; verdicts",
             libraries: BOTH_WAYS,
             // It hangs up in the middle of a message.
-            differences: if played.name().starts_with("Stalwart") { &["D16"] } else { &[] },
+            differences: if played.name().0 == "Stalwart" { &["D16"] } else { &[] },
         })
         .collect();
     compare_rows(&rows, |linkage| {
@@ -109,7 +109,7 @@ fn probe() {
         ];
         let probe = Probe::start(linkage, Socket::Inet, &rules)?;
         for played in Played::ALL {
-            seen.section(played.name(), played.play(probe.spec(), MAILS)?);
+            seen.section(format!("{played:?}"), played.play(probe.spec(), MAILS)?);
             probe.wait_for_close()?;
         }
         probe.stop_allowing(&mut seen, "probe", &["D16"])?;
