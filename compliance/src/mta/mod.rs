@@ -1,11 +1,10 @@
 //! A Postfix or sendmail of one's own on 127.0.0.1, and what it delivered and logged.
 
-use crate::filter::{free_port, postfix_notation};
 use crate::observation::{Observation, replace_volatile};
 use crate::smtp::Smtp;
 use c_tests::error::run;
 use c_tests::milter::POLL;
-use c_tests::{Error, Packages, Result};
+use c_tests::{Error, Result};
 use std::ffi::OsStr;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -15,6 +14,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+mod setup;
+
+pub use setup::{Kind, Setup};
+
 const ADVICE: &str = "scripts/test.sh prepares a machine for these tests";
 
 /// How long mail may take before the test fails; it usually takes a tenth of a second.
@@ -22,51 +25,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Of longer messages the rest is told by its hash.
 const SHOWN_LINES: usize = 60;
-
-/// Which MTA.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Postfix, as the distribution has it.
-    Postfix,
-    /// sendmail, likewise.
-    Sendmail,
-}
-
-impl Kind {
-    /// Its name on the page.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Postfix => "Postfix",
-            Self::Sendmail => "sendmail",
-        }
-    }
-
-    /// Its version.
-    pub fn version(self) -> Result<String> {
-        let (packages, package) = match self {
-            Self::Postfix => (&["postfix"][..], "postfix"),
-            Self::Sendmail => (SENDMAIL_PACKAGES, "sendmail-bin"),
-        };
-        Packages::unpack(packages)?.version(package)
-    }
-
-    fn script(self) -> PathBuf {
-        let script = match self {
-            Self::Postfix => "postfix.sh",
-            Self::Sendmail => "sendmail.sh",
-        };
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("mta").join(script)
-    }
-
-    fn root(self) -> Result<(&'static str, PathBuf)> {
-        Ok(match self {
-            Self::Postfix => ("POSTFIX_ROOT", Packages::unpack(&["postfix"])?.root),
-            Self::Sendmail => ("SENDMAIL_ROOT", Packages::unpack(SENDMAIL_PACKAGES)?.root),
-        })
-    }
-}
-
-const SENDMAIL_PACKAGES: &[&str] = &["sendmail-bin", "sendmail-cf", "m4"];
 
 /// A message as it was delivered to one recipient.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,64 +35,6 @@ pub struct Delivery {
     pub sender: String,
     /// With LF line ends.
     pub message: String,
-}
-
-/// An MTA that is not started yet.
-#[derive(Clone, Debug)]
-pub struct Setup {
-    kind: Kind,
-    milters: Vec<String>,
-    lines: Vec<String>,
-}
-
-impl Setup {
-    /// Has mail looked at by the filter with this `smfi_setconn` specification; in turn if called
-    /// several times. Should the filter fail, mail fails temporarily.
-    pub fn milter(self, spec: &str) -> Self {
-        self.milter_flags(spec, "T")
-    }
-
-    /// The same with what sendmail does should the filter fail: `F=` of these flags. Postfix has
-    /// `milter_default_action` for it.
-    pub fn milter_flags(mut self, spec: &str, flags: &str) -> Self {
-        self.milters.push(match self.kind {
-            Kind::Postfix => postfix_notation(spec),
-            Kind::Sendmail => {
-                let number = self.milters.len() + 1;
-                let flags = if flags.is_empty() { String::new() } else { format!(", F={flags}") };
-                format!(
-                    "INPUT_MAIL_FILTER(`filter{number}', `S={spec}{flags}, T=C:10s;S:20s;R:20s;E:60s')"
-                )
-            }
-        });
-        self
-    }
-
-    /// Adds a line of Postfix' main.cf (`milter_protocol = 2`) or of sendmail's .mc.
-    pub fn line(mut self, line: impl Into<String>) -> Self {
-        self.lines.push(line.into());
-        self
-    }
-
-    /// Starts it.
-    pub fn start(self) -> Result<Mta> {
-        let Self { kind, milters, mut lines } = self;
-        match kind {
-            Kind::Postfix => {
-                let milters = milters.join(" ");
-                lines.insert(0, format!("smtpd_milters = {milters}"));
-                lines.insert(1, format!("non_smtpd_milters = {milters}"));
-            }
-            Kind::Sendmail => lines.extend(milters),
-        }
-        let (variable, root) = kind.root()?;
-        let dir = tempfile::tempdir().map_err(|e| Error::new("make a temporary directory", e))?;
-        let mta = Mta { kind, dir, port: free_port()? };
-        let mut start = Command::new(kind.script());
-        start.env(variable, root).arg("start").arg(mta.dir.path());
-        run(start.arg(mta.port.to_string()).args(lines), ADVICE)?;
-        Ok(mta)
-    }
 }
 
 /// A running MTA; stopped when dropped.
