@@ -1,6 +1,7 @@
 //! Compiles the C half of `smfi_setmlreply` and names the shared library.
 
 use std::env;
+use std::process::Command;
 
 /// Name in the dynamic section, that programs linked with the library look for at run time.
 /// Debian's; other distributions set `LIBMILTER_SONAME` (see README.md).
@@ -9,6 +10,11 @@ const SONAME: &str = "libmilter.so.1.0.1";
 fn main() {
     println!("cargo:rerun-if-env-changed=LIBMILTER_SONAME");
     println!("cargo:rerun-if-changed=src/ffi/setmlreply.c");
+    println!("cargo:rustc-check-cfg=cfg(exported_from_c)");
+    let exported_from_c = rustc_minor() < 88;
+    if exported_from_c {
+        println!("cargo:rustc-cfg=exported_from_c");
+    }
     let apple = env::var("CARGO_CFG_TARGET_VENDOR").is_ok_and(|vendor| vendor == "apple");
     if !apple {
         if let Some(soname) = soname() {
@@ -20,12 +26,25 @@ fn main() {
     without_lto_flags();
     // Debug information must not depend on the directory that the library is built in.
     let here = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
-    cc::Build::new()
+    let mut build = cc::Build::new();
+    if exported_from_c {
+        build.define("EXPORTED_FROM_C", None);
+    }
+    build
         .file("src/ffi/setmlreply.c")
         .flag("-fvisibility=hidden")
         .flag_if_supported(format!("-ffile-prefix-map={here}=/usr/src/libmilter"))
         .warnings_into_errors(true)
         .compile("milter_setmlreply");
+}
+
+/// The NN of Rust 1.NN; a number above all if `rustc --version` is of another form.
+fn rustc_minor() -> u32 {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc).arg("--version").output().ok();
+    let text = output.and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default();
+    let minor = text.split('.').nth(1).and_then(|minor| minor.parse().ok());
+    minor.unwrap_or(u32::MAX)
 }
 
 /// None if cargo-c names the library itself, as `package.metadata.capi.library` in Cargo.toml says.

@@ -24,7 +24,9 @@ fn for_c(header: &str) -> String {
     for line in header.lines() {
         if line.trim() == "* # Safety" {
             in_safety = true;
-            kept.pop_if(|blank| blank.trim() == "*");
+            if kept.last().is_some_and(|blank| blank.trim() == "*") {
+                kept.pop();
+            }
         }
         in_safety &= line.trim() != "*/";
         if !in_safety {

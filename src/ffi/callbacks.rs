@@ -28,7 +28,7 @@ unsafe impl Sync for CFilter {}
 pub(super) fn version_fits(version: c_int) -> bool {
     const MAJOR: u32 = 0x7f00_0000;
     const MINOR: u32 = 0x007f_ff00;
-    let version = version.cast_unsigned();
+    let version = version as u32;
     (2..=4).contains(&version) || version & (MAJOR | MINOR) == LIBRARY_VERSION & (MAJOR | MINOR)
 }
 
@@ -62,7 +62,7 @@ impl CFilter {
             (desc.xxfi_data.is_none(), step::NODATA),
         ];
         let absent = absent.iter().filter(|(absent, _)| *absent).map(|(_, flag)| flag).sum();
-        let mds = desc.xxfi_version >= LIBRARY_VERSION_MDS.cast_signed();
+        let mds = desc.xxfi_version >= LIBRARY_VERSION_MDS as c_int;
         let actions = flags(desc.xxfi_flags);
         CFilter { callbacks: desc, traits: FilterTraits { actions, absent, mds } }
     }

@@ -3,6 +3,7 @@
  *
  * smfi_setmlreply (setmlreply.rs) jumps here; the arguments are collected and
  * handed on to Rust. Both functions below are hidden: neither is exported.
+ * But with EXPORTED_FROM_C, for old compilers, this is smfi_setmlreply itself.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,11 +15,17 @@ __attribute__((visibility("hidden"))) int
 milter_setmlreply_lines(void *ctx, const char *rcode, const char *xcode,
                         const char *const *lines, size_t count);
 
+#ifdef EXPORTED_FROM_C
+# define NAME smfi_setmlreply
+__attribute__((visibility("default"))) int
+#else
+# define NAME milter_setmlreply_va
 __attribute__((visibility("hidden"))) int
-milter_setmlreply_va(void *ctx, const char *rcode, const char *xcode, ...);
+#endif
+NAME(void *ctx, const char *rcode, const char *xcode, ...);
 
 int
-milter_setmlreply_va(void *ctx, const char *rcode, const char *xcode, ...)
+NAME(void *ctx, const char *rcode, const char *xcode, ...)
 {
 	const char *lines[LINES_MAX];
 	size_t count = 0;

@@ -4,6 +4,10 @@
 //! defines. So the exported function is a naked one which does nothing but jump, with all its
 //! arguments where the caller put them, to a hidden C function (`setmlreply.c`); that one collects
 //! the lines and calls [`milter_setmlreply_lines`].
+//!
+//! Naked functions came with Rust 1.88. Older compilers do export a C function if it is declared as
+//! below in [`declared`] with `no_mangle`, although they warn that this has no effect; so for them
+//! the build script makes the C function the exported one.
 
 use std::ffi::{c_char, c_int};
 
@@ -18,11 +22,14 @@ mod declared {
 
     use super::{SMFICTX, c_char, c_int};
 
+    #[cfg_attr(exported_from_c, link(name = "milter_setmlreply", kind = "static"))]
     unsafe extern "C" {
         /// Sets an SMTP reply of several lines for a refusal that this or a later callback returns.
         ///
         /// As smfi_setreply, but with 1 to 32 lines of at most 980 bytes, the last of which is
         /// followed by NULL. If xcode is NULL, it is 4.0.0 or 5.0.0 after rcode.
+        #[cfg_attr(exported_from_c, unsafe(no_mangle))]
+        #[cfg_attr(exported_from_c, allow(unused_attributes, reason = "it has the effect wanted"))]
         pub fn smfi_setmlreply(
             ctx: *mut SMFICTX,
             rcode: *const c_char,
@@ -33,6 +40,7 @@ mod declared {
 }
 pub use declared::smfi_setmlreply;
 
+#[cfg(not(exported_from_c))]
 unsafe extern "C" {
     /// Defined in `setmlreply.c`.
     fn milter_setmlreply_va(
@@ -44,6 +52,7 @@ unsafe extern "C" {
 }
 
 /// The definition behind the declaration above.
+#[cfg(not(exported_from_c))]
 mod exported {
     use super::milter_setmlreply_va;
     use std::arch::naked_asm;

@@ -140,9 +140,8 @@ mod tests {
 
     /// Stores a packet's payload.
     fn store(macros: &mut Macros, payload: &[u8]) {
-        if let Some((letter, strings)) = payload.split_first()
-            && let Some(stage) = stage_of(*letter)
-        {
+        let Some((letter, strings)) = payload.split_first() else { return };
+        if let Some(stage) = stage_of(*letter) {
             macros.store(stage, strings);
         }
     }

@@ -78,7 +78,7 @@ impl std::fmt::Display for NegotiateError {
         match self {
             NegotiateError::TooShort(len) => write!(f, "len too short {len} < {OFFER_SIZE}"),
             NegotiateError::Version(version) => {
-                let version = version.cast_signed();
+                let version = *version as i32;
                 write!(f, "protocol version too old {version} < {VERSION_MIN}")
             }
             NegotiateError::Callback(result, offer) => write!(
@@ -107,7 +107,7 @@ impl Offer {
         let (actions, rest) = rest.split_first_chunk::<4>().ok_or(too_short)?;
         let protocol = rest.first_chunk::<4>().ok_or(too_short)?;
         let version = u32::from_be_bytes(*version);
-        if version.cast_signed() < VERSION_MIN.cast_signed() {
+        if (version as i32) < VERSION_MIN as i32 {
             return Err(NegotiateError::Version(version));
         }
         let actions = match u32::from_be_bytes(*actions) {

@@ -31,9 +31,8 @@ pub(super) fn accept<F: Filter + 'static>(shared: &Arc<Shared<F>>, index: usize,
             Ok(fd) => {
                 shared.accept_failures.store(0, Ordering::Relaxed);
                 shared.exhaustion_logged.store(false, Ordering::Relaxed);
-                if listener.is_tcp()
-                    && let Err(error) = socket::tune_tcp(&fd)
-                {
+                let tuned = if listener.is_tcp() { socket::tune_tcp(&fd) } else { Ok(()) };
+                if let Err(error) = tuned {
                     let text = format!("set keepalive failed ({error})");
                     shared.log.line(Priority::Warning, &text);
                 }

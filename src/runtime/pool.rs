@@ -255,10 +255,10 @@ impl<F: Filter + 'static> Shared<F> {
         }
         self.undetach(connection.output.session);
         connection.wait_from(Time::now());
-        if end == TurnEnd::Wait
-            && let Err(mut connection) = self.attach(connection, home, false)
-        {
-            connection.finish(self);
+        if end == TurnEnd::Wait {
+            if let Err(mut connection) = self.attach(connection, home, false) {
+                connection.finish(self);
+            }
         }
     }
 }

@@ -134,10 +134,10 @@ impl<F: Filter + 'static> Supervisor<F> {
         let timeout = [timeout, left, retry].into_iter().flatten().min();
         // An error here leaves a look at the loops, and the next wait.
         let _again = self.poller.wait(&mut self.events, &Timeout::new(timeout));
-        if self.events.keys().next().is_some()
-            && let Some(waker) = self.shared.control.waker()
-        {
-            waker.clear();
+        if self.events.keys().next().is_some() {
+            if let Some(waker) = self.shared.control.waker() {
+                waker.clear();
+            }
         }
         self.shared.supervisor_parked.store(false, Ordering::Relaxed);
     }

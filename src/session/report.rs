@@ -145,6 +145,6 @@ fn address_error(error: AddressError) -> String {
         AddressError::Inet => "inet_aton failed".to_owned(),
         AddressError::Inet6 => "mi_inet_pton failed".to_owned(),
         AddressError::PathTooLong => "path too long".to_owned(),
-        AddressError::Family(family) => format!("unknown family {}", family.cast_signed()),
+        AddressError::Family(family) => format!("unknown family {}", family as i8),
     }
 }
