@@ -1,0 +1,106 @@
+//! Milters of the distribution, unmodified, and the daemons that they ask.
+
+pub mod daemon;
+pub mod opendkim;
+pub mod service;
+
+pub use daemon::Daemon;
+pub use service::Service;
+
+use crate::compare::Pair;
+use crate::mta::Kind;
+use c_tests::error::run;
+use c_tests::{Error, Linkage, Packages, Result, paths};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A file of `compliance/milters`.
+pub fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("milters").join(name)
+}
+
+/// The row of a packaged milter with an MTA.
+///
+/// # Panics
+/// If a package cannot be fetched.
+pub fn pair<'a>(
+    packages: &[&str],
+    package: &'a str,
+    kind: Kind,
+    exercised: &'a str,
+    libraries: &'a [Linkage],
+) -> Pair<'a> {
+    let unpacked = Packages::unpack(packages).expect("the packages of the milter");
+    Pair {
+        milter: package,
+        milter_version: unpacked.version(package).expect("the version of the milter"),
+        mta: kind.name(),
+        mta_version: kind.version().expect("the version of the MTA"),
+        exercised,
+        libraries,
+        differences: &[],
+    }
+}
+
+/// Compiles a C source of `compliance/milters` with these flags; done once for each test program.
+fn compile(source: &str, result: &str, flags: &[&str]) -> Result<PathBuf> {
+    let result = paths::work_dir("bin")?.join(result);
+    paths::locked(source, || {
+        let mut cc = Command::new("gcc");
+        cc.args(["-O1", "-Wall", "-Wextra", "-Werror"]).args(flags);
+        // A process may be running the old one.
+        let partial = result.with_extension("partial");
+        cc.arg(file(source)).arg("-o").arg(&partial);
+        run(&mut cc, "these tests need a C compiler: apt-get install gcc libc6-dev")?;
+        std::fs::rename(&partial, &result).map_err(|e| Error::new(result.display(), e))
+    })?;
+    Ok(result)
+}
+
+/// Adds a library to those that are preloaded already.
+pub fn preload(command: &mut Command, library: &Path) {
+    let before = command.get_envs().find(|(name, _)| *name == "LD_PRELOAD");
+    let mut value: OsString = before.and_then(|(_, value)| value).unwrap_or_default().into();
+    if !value.is_empty() {
+        value.push(":");
+    }
+    value.push(library);
+    command.env("LD_PRELOAD", value);
+}
+
+/// Has a program that the command starts by this path run from another place.
+pub fn redirect_exec(command: &mut Command, from: &str, to: &Path) -> Result<()> {
+    let shim = compile("exec_shim.c", "exec_shim.so", &["-shared", "-fPIC"])?;
+    preload(command, &shim);
+    command.env("EXEC_FROM", from).env("EXEC_TO", to);
+    Ok(())
+}
+
+/// Lines of a script's trace by their first word, which names the session.
+pub fn trace_of(file: &Path) -> Result<Vec<String>> {
+    let text = std::fs::read(file).map_err(|e| Error::new(file.display(), e))?;
+    let text = String::from_utf8_lossy(&text);
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    lines.sort_by_key(|line| line.split(' ').next().unwrap_or_default().to_owned());
+    Ok(lines)
+}
+
+/// Where unpacked packages have Perl modules.
+pub fn perl_directories(packages: &Packages) -> Result<Vec<PathBuf>> {
+    let mut found = vec![packages.root.join("usr/share/perl5")];
+    // usr/lib/TRIPLET/perl5/VERSION
+    let libraries = packages.root.join("usr/lib");
+    for triplet in entries(&libraries)? {
+        let perl = triplet.join("perl5");
+        if perl.is_dir() {
+            found.extend(entries(&perl)?);
+        }
+    }
+    Ok(found)
+}
+
+fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
+    let list = std::fs::read_dir(dir).map_err(|e| Error::new(dir.display(), e))?;
+    Ok(list.flatten().map(|entry| entry.path()).collect())
+}

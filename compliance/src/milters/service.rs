@@ -1,0 +1,69 @@
+//! A daemon that milters ask, such as clamd or spamd; it has no libmilter itself.
+
+use super::daemon::wait_for;
+use c_tests::{Error, Result};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// A running daemon with a unix socket and a directory of its own; killed when dropped.
+#[derive(Debug)]
+pub struct Service {
+    child: Child,
+    dir: TempDir,
+    socket: PathBuf,
+}
+
+impl Service {
+    /// Starts it and waits until its socket accepts.
+    ///
+    /// `prepare` gets the command, its directory and the path of the socket.
+    pub fn start(
+        mut command: Command,
+        prepare: impl FnOnce(&mut Command, &Path, &Path) -> std::io::Result<()>,
+    ) -> Result<Self> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let fail = |e: std::io::Error| Error::new(&name, e);
+        let dir = tempfile::tempdir().map_err(fail)?;
+        // Milters ask as other users.
+        fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).map_err(fail)?;
+        let socket = dir.path().join("socket");
+        prepare(&mut command, dir.path(), &socket).map_err(fail)?;
+        let output = dir.path().join("output");
+        let file = File::create(&output).map_err(fail)?;
+        let errors = file.try_clone().map_err(fail)?;
+        let child = command.stdin(Stdio::null()).stdout(file).stderr(errors).spawn();
+        let mut service = Self { child: child.map_err(fail)?, dir, socket };
+        let accepts = wait_for(|| {
+            let accepts = UnixStream::connect(&service.socket).is_ok();
+            let ended = service.child.try_wait().is_ok_and(|status| status.is_some());
+            (accepts || ended).then_some(accepts)
+        });
+        if accepts == Some(true) {
+            return Ok(service);
+        }
+        let output = fs::read(&output).unwrap_or_default();
+        let output = String::from_utf8_lossy(&output);
+        Err(Error(format!("{name} does not accept on its socket; it says:\n{output}")))
+    }
+
+    /// Where it listens.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Its directory.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
