@@ -6,8 +6,8 @@
 #
 # It accepts mail for any recipient but reject@... on PORT and delivers into DIR/mail, one pair of files
 # per recipient: N.env (two lines, sender= and recipient=) and then N.eml (the message, LF line ends).
-# N.eml appears complete or not at all. DIR/log has what Postfix has to say. DIR/sendmail is its
-# sendmail command.
+# N.eml appears complete or not at all. DIR/log has what Postfix has to say. DIR/sendmail and
+# DIR/postlog are its commands of these names.
 #
 # Nothing outside DIR is touched. The program comes from the distribution's package, unpacked
 # below POSTFIX_ROOT and not installed. Postfix must be started by root, so any other user needs sudo
@@ -61,14 +61,14 @@ make_directories() {
     chmod 1777 "$dir/mail"
     for part in active bounce corrupt defer deferred flush hold incoming private saved trace; do
         mkdir -p "$queue/$part"
-        chmod 700 "$queue/$part"
+        chmod 755 "$queue/$part" # whoever runs the tests looks for files there
         chown mail "$queue/$part"
     done
     chmod 700 "$dir/state"
     chown mail "$dir/state"
     # For submission by the sendmail command.
     chown mail:uucp "$queue/maildrop" "$queue/public"
-    chmod 1730 "$queue/maildrop"
+    chmod 1735 "$queue/maildrop"
     chmod 710 "$queue/public"
 }
 
@@ -151,11 +151,14 @@ files unix - n n - 10 pipe
 END
 }
 
-sendmail_script() {
-    cat <<END
+# A Postfix command in DIR.
+command_script() {
+    cat >"$dir/$1" <<END
 #!/bin/sh
-LD_LIBRARY_PATH=$LD_LIBRARY_PATH MAIL_CONFIG=$settings exec $POSTFIX_ROOT/usr/sbin/sendmail "\$@"
+[ "\$(id -u)" = 0 ] || exec sudo -n "\$0" "\$@"
+LD_LIBRARY_PATH=$LD_LIBRARY_PATH MAIL_CONFIG=$settings exec $POSTFIX_ROOT/usr/sbin/$1 "\$@"
 END
+    chmod 755 "$dir/$1"
 }
 
 deliver_script() {
@@ -181,8 +184,9 @@ start() {
     main_cf "$@"
     master_cf "$port" >"$settings/master.cf"
     deliver_script >"$dir/deliver"
-    sendmail_script >"$dir/sendmail"
-    chmod 755 "$dir/deliver" "$dir/sendmail"
+    chmod 755 "$dir/deliver"
+    command_script sendmail
+    command_script postlog
     # -w: returns when the servers are ready, or fails.
     "$programs/master" -w -c "$settings" ||
         fail "Postfix did not start on port $port:

@@ -2,6 +2,7 @@
 # A sendmail of one's own on 127.0.0.1: started for one test, stopped and gone after it.
 #
 #   sendmail.sh start DIR PORT [LINE...]    LINE: of the .mc file, such as an INPUT_MAIL_FILTER
+#   sendmail.sh held  DIR                   says why messages are quarantined, a line for each
 #   sendmail.sh stop  DIR
 #
 # It accepts mail for any recipient on PORT, except reject@... (refused by a rule; filters do not hear of
@@ -23,7 +24,7 @@ fail() {
     exit 1
 }
 
-usage="usage: sendmail.sh start DIR PORT [LINE...] | sendmail.sh stop DIR"
+usage="usage: sendmail.sh start DIR PORT [LINE...] | sendmail.sh held DIR | sendmail.sh stop DIR"
 [ $# -ge 2 ] || fail "$usage"
 command=$1
 dir=${2%/}
@@ -35,7 +36,7 @@ fetch() {
 
 if [ "$(id -u)" != 0 ]; then
     command -v sudo >/dev/null || fail "sendmail must be started by root, and there is no sudo"
-    [ "$command" = stop ] || fetch >/dev/null
+    [ "$command" != start ] || fetch >/dev/null
     exec sudo -n "SENDMAIL_ROOT=$SENDMAIL_ROOT" "$0" "$@"
 fi
 
@@ -109,6 +110,7 @@ END
 sendmail_script() {
     cat <<END
 #!/bin/sh
+[ "\$(id -u)" = 0 ] || exec sudo -n "\$0" "\$@"
 LD_LIBRARY_PATH=$libraries LD_PRELOAD=$dir/shim.so exec $program -C $dir/sendmail.cf "\$@"
 END
 }
@@ -166,6 +168,7 @@ start)
     shift 2
     start "$@"
     ;;
+held) find "$dir/queue" -name 'hf*' -exec sed -n 's/^q//p' {} + | sort ;;
 stop) stop ;;
 *) fail "$usage" ;;
 esac

@@ -33,7 +33,7 @@ enum Stream {
 
 impl Smtp {
     /// Connects to a port of this machine and reads the greeting.
-    pub fn connect(port: u16) -> Result<Self> {
+    pub(crate) fn connect(port: u16) -> Result<Self> {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
             .map_err(|e| Error::new(format!("connect to 127.0.0.1:{port}"), e))?;
         stream.set_read_timeout(Some(PATIENCE)).map_err(|e| Error::new("set a timeout", e))?;
@@ -56,13 +56,6 @@ impl Smtp {
         let stream = BufReader::new(stream);
         let mut smtp = Self { stream, transcript: Vec::new(), closed: false, server };
         smtp.reply()?;
-        Ok(smtp)
-    }
-
-    /// Connects and says EHLO.
-    pub fn greeted(port: u16) -> Result<Self> {
-        let mut smtp = Self::connect(port)?;
-        smtp.say("EHLO client.example")?;
         Ok(smtp)
     }
 

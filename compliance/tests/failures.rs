@@ -167,7 +167,7 @@ fn lost_clients(kind: Kind) {
             transcript.extend(smtp.lose());
             mta.wait_for_sessions()
         };
-        lose(Smtp::connect(mta.port())?)?;
+        lose(mta.connect()?)?;
         for count in 0..=lines.len() {
             let mut smtp = mta.smtp()?;
             smtp.script(&lines[..count])?;

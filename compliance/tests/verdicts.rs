@@ -5,7 +5,7 @@ mod support;
 
 use compliance::filter::Socket;
 use compliance::mta::Kind;
-use compliance::{Mta, Observation, Probe, Result, Smtp, compare};
+use compliance::{Mta, Observation, Probe, Result, compare};
 use support::{Run, probe_with};
 
 /// Names of verdicts with the probe's verbs for them.
@@ -37,7 +37,7 @@ fn rules() -> Vec<String> {
 
 /// A message with the name in all places, then one that no rule fits.
 fn session(mta: &Mta, name: &str) -> Result<Vec<String>> {
-    let mut smtp = Smtp::connect(mta.port())?;
+    let mut smtp = mta.connect()?;
     smtp.say(&format!("EHLO {name}.example"))?;
     let recipients = [format!("{name}@b.example"), format!("2-{name}@b.example")];
     let recipients = recipients.each_ref().map(String::as_str);

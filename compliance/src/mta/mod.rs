@@ -11,6 +11,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -43,6 +44,8 @@ pub struct Mta {
     kind: Kind,
     dir: TempDir,
     port: u16,
+    /// SMTP connections made to it so far.
+    sessions: AtomicUsize,
 }
 
 impl Mta {
@@ -73,7 +76,15 @@ impl Mta {
 
     /// An SMTP session in which EHLO has been said.
     pub fn smtp(&self) -> Result<Smtp> {
-        Smtp::greeted(self.port)
+        let mut smtp = self.connect()?;
+        smtp.say("EHLO client.example")?;
+        Ok(smtp)
+    }
+
+    /// An SMTP session in which the greeting has been read.
+    pub fn connect(&self) -> Result<Smtp> {
+        self.sessions.fetch_add(1, Ordering::Relaxed);
+        Smtp::connect(self.port)
     }
 
     /// Hands a message to its sendmail command.
@@ -124,9 +135,9 @@ impl Mta {
     pub fn wait_for_sessions(&self) -> Result<()> {
         match self.kind {
             Kind::Postfix => self.wait_until("the end of all sessions in the log", |mta| {
-                let log = mta.log();
-                let count = |text: &str| log.matches(text).count();
-                count("]: connect from ") == count("]: disconnect from ")
+                // Lines may still be on their way to the log, of the beginning of a session too.
+                let ended = mta.log().matches("]: disconnect from ").count();
+                ended >= mta.sessions.load(Ordering::Relaxed)
             }),
             Kind::Sendmail => self.wait_until("the end of all its children", |mta| {
                 let pid = fs::read_to_string(mta.dir().join("pid")).unwrap_or_default();
@@ -145,6 +156,10 @@ impl Mta {
             return Ok(());
         }
         self.wait_until("an empty queue", |mta| mta.queued().is_empty())?;
+        // What was logged before comes before it.
+        let last = format!("all is quiet {:?}", Instant::now());
+        run(Command::new(self.dir().join("postlog")).args(["-t", "test", &last]), ADVICE)?;
+        self.wait_for_log(&last)?;
         self.wait_until("the end of all deliveries in the log", |mta| {
             let log = mta.log();
             log.lines().filter(|line| line.contains("(queue active)")).all(|line| {
@@ -160,28 +175,19 @@ impl Mta {
         places.iter().flat_map(|place| files(place)).collect()
     }
 
-    /// What is held back for a look by a person.
+    /// What is held back for a look by a person: a line for each message.
     ///
-    /// Postfix says more in its log; sendmail has the reason in its queue file.
-    fn held(&self) -> Vec<String> {
-        let queue = self.dir().join("queue");
-        let mut found: Vec<String> = match self.kind {
-            Kind::Postfix => files(&queue.join("hold")).iter().map(|_| "held".to_owned()).collect(),
-            Kind::Sendmail => files(&queue)
-                .iter()
-                .filter(|path| {
-                    path.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b"hf"))
-                })
-                .map(|path| {
-                    let text = fs::read(path).unwrap_or_default();
-                    let text = String::from_utf8_lossy(&text);
-                    let reason = text.lines().find_map(|line| line.strip_prefix('q'));
-                    format!("held: {}", reason.unwrap_or_default())
-                })
-                .collect(),
-        };
-        found.sort();
-        found
+    /// Postfix says why in its log; sendmail in its queue file, for root to read.
+    fn held(&self) -> Result<Vec<String>> {
+        if self.kind == Kind::Postfix {
+            let files = files(&self.dir().join("queue/hold"));
+            return Ok(files.iter().map(|_| "held".to_owned()).collect());
+        }
+        let (variable, root) = self.kind.root()?;
+        let mut held = Command::new(self.kind.script());
+        let output = run(held.env(variable, root).arg("held").arg(self.dir()), ADVICE)?;
+        let reasons = String::from_utf8_lossy(&output.stdout).into_owned();
+        Ok(reasons.lines().map(|reason| format!("held: {reason}")).collect())
     }
 
     /// All deliveries so far, by recipient: give messages of one run different recipients or senders.
@@ -256,7 +262,7 @@ impl Mta {
             }
         }
         seen.section("delivered", texts);
-        seen.section("held", self.held());
+        seen.section("held", self.held()?);
         Ok(())
     }
 }

@@ -6,6 +6,7 @@ use c_tests::error::run;
 use c_tests::{Error, Packages, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::AtomicUsize;
 
 /// Which MTA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +103,7 @@ impl Setup {
         }
         let (variable, root) = kind.root()?;
         let dir = tempfile::tempdir().map_err(|e| Error::new("make a temporary directory", e))?;
-        let mta = Mta { kind, dir, port: free_port()? };
+        let mta = Mta { kind, dir, port: free_port()?, sessions: AtomicUsize::new(0) };
         let mut start = Command::new(kind.script());
         start.env(variable, root).arg("start").arg(mta.dir.path());
         run(start.arg(mta.port.to_string()).args(lines), ADVICE)?;
