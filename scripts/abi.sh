@@ -57,10 +57,7 @@ abidiff --no-show-locs "$work/reference.abi" "$work/ours.abi" ||
     die "the interface is not that of sendmail's header; see above"
 
 cargo rustc --quiet --release --package libmilter --lib --crate-type cdylib --crate-type staticlib
-symbols() {
-    readelf -W --dyn-syms "$1" | awk '$5 == "GLOBAL" && $7 != "UND" && $7 != "ABS" { print $8 }' | LC_ALL=C sort
-}
-symbols "$target/release/libmilter.so" >"$work/symbols.txt"
+exported "$target/release/libmilter.so" >"$work/symbols.txt"
 diff c-tests/symbols.txt "$work/symbols.txt" || die "libmilter.so exports other names than c-tests/symbols.txt lists"
 
 # What the loader has to do, of ours and of sendmail's.
@@ -69,7 +66,7 @@ strip "$work/stripped.so"
 theirs=$(find "$work/reference" -name 'libmilter.so.1.0.1')
 for library in "$work/stripped.so" "$theirs"; do
     size=$(stat -L -c %s "$library")
-    names=$(symbols "$library" | wc -l)
+    names=$(exported "$library" | wc -l)
     relocations=$(readelf -W -r "$library" | grep -c ' R_')
     echo "$library: $size bytes, $names symbols exported, $relocations relocations"
 done

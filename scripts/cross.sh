@@ -109,31 +109,23 @@ cross_cargo() {
 }
 rm -rf "$built"/*/*/.fingerprint/libmilter-* "$built"/*/*/build/libmilter-* "$built"/*/*/deps/*milter*
 
-if [ -n "$run" ]; then
-    set --
-    for target in $run; do
-        machine=$(machine_of "$target")
-        compiler=$machine-gcc
-        flags=
-        if [ "$machine" = x86_64-linux-musl ]; then
-            compiler=musl-gcc
-            # A shared library that links with the system's libc and crt files.
-            flags="-C target-feature=-crt-static -C link-self-contained=no -L native=$unwinder"
-        fi
-        export "CC_$(echo "$target" | tr - _)=$compiler"
-        export "CARGO_TARGET_$(upper "$target")_LINKER=$compiler" "CARGO_TARGET_$(upper "$target")_RUSTFLAGS=$flags"
-        set -- "$@" --target "$target"
-    done
-    echo "Building for$run"
-    cross_cargo build --quiet --release "$@"
-fi
-
 table=
 for target in $run; do
     machine=$(machine_of "$target")
     here=$built/$target/release
-    readelf -W --dyn-syms "$here/libmilter.so" |
-        awk '$5 == "GLOBAL" && $7 != "UND" { print $8 }' | LC_ALL=C sort >"$here/symbols.txt"
+    compiler=$machine-gcc
+    flags=
+    if [ "$machine" = x86_64-linux-musl ]; then
+        compiler=musl-gcc
+        # A shared library that links with the system's libc and crt files.
+        flags="-C target-feature=-crt-static -C link-self-contained=no -L native=$unwinder"
+    fi
+    export "CC_$(echo "$target" | tr - _)=$compiler"
+    export "CARGO_TARGET_$(upper "$target")_LINKER=$compiler" "CARGO_TARGET_$(upper "$target")_RUSTFLAGS=$flags"
+    echo "Building: $target"
+    # As the Makefile does it.
+    cross_cargo rustc --quiet --release --target "$target" --crate-type cdylib --crate-type staticlib
+    exported "$here/libmilter.so" >"$here/symbols.txt"
     diff c-tests/symbols.txt "$here/symbols.txt" || die "$target exports other names than c-tests/symbols.txt lists"
     echo "Running the sessions: $target"
     C_TESTS_MACHINE=$machine LIBMILTER_DIR=$here C_TESTS_MACHINE_STATIC=$unwinder/libunwind.a \

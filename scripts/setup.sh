@@ -17,6 +17,11 @@ die() {
     exit 1
 }
 
+# Names that a shared library exports, of any processor, sorted.
+exported() {
+    readelf -W --dyn-syms "$1" | awk '$5 == "GLOBAL" && !/ UND / && !/ ABS / { print $NF }' | LC_ALL=C sort
+}
+
 as_root() {
     if [ "$(id -u)" = 0 ]; then
         "$@"
