@@ -20,7 +20,7 @@ rpmbuild --quiet -bb --nodeps --nocheck --define "_topdir $top" --define "_libdi
     fail "rpmbuild failed"
 }
 cd "$top"/RPMS/*
-rpmlint --ignore-unused-rpmlintrc --rpmlintrc /packaging/rpm/rpmlintrc.toml /packaging/rpm/libmilter-rs.spec ./*.rpm ||
+rpmlint --config /packaging/rpm/rpmlint.toml /packaging/rpm/libmilter-rs.spec ./*.rpm ||
     fail "rpmlint finds errors"
 
 for rpm in ./*.rpm; do
