@@ -5,7 +5,7 @@
 # c-tests/symbols.txt, and runs the scripted sessions of c-tests with both, in an emulator where this
 # processor can't run them. For the others it only checks that the library compiles. Last comes a table.
 #
-# Needs Debian: compiler and source of the standard library are its rustc-web packages, unpacked below
+# Needs Debian 12: compiler and source of the standard library are its rustc-web packages, unpacked below
 # ${XDG_CACHE_HOME:-~/.cache}/libmilter-ci. The standard library is compiled for each target once and
 # kept there too, which takes some ten minutes the first time.
 set -eu
@@ -64,7 +64,7 @@ setup build test cross
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/libmilter-ci
 version=$(apt-cache policy rustc-web | sed -n 's/^  Candidate: //p')
-[ -n "$version" ] || die "the distribution has no package rustc-web; this script needs Debian 12 or 13"
+[ -n "$version" ] || die "the distribution has no package rustc-web; this script needs Debian 12"
 unwind=$(apt-cache search --names-only '^libunwind-[0-9]+-dev$' | cut -d ' ' -f 1 | sort -V | tail -n 1)
 [ -n "$unwind" ] || die "the distribution has no package libunwind-NN-dev, which musl needs"
 toolchain=$cache/cross/rust-$version
