@@ -112,6 +112,9 @@ look() {
             want clang++ clang
             # Makes the key that opendkim signs with.
             want openssl openssl
+            # Run milters written in them, as Debian's bindings are made for these.
+            want /usr/bin/python3 python3
+            want pod2man perl
             # To read the symbols of libraries.
             want readelf binutils
             # Checks the manual pages.
