@@ -5,22 +5,34 @@ use c_tests::{Compile, Error, Linkage, Milter, Packages, Result, paths};
 use rustix::process::Signal;
 use std::ffi::OsStr;
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-/// A TCP port of 127.0.0.1 that nothing listens on.
+/// A TCP port of 127.0.0.1 that nothing listens on and no other test gets.
 ///
 /// Not one that the system gives to outgoing connections, which may do so before it is used.
 pub fn free_port() -> Result<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Kept until this process ends.
+    static RESERVED: Mutex<Vec<UnixListener>> = Mutex::new(Vec::new());
     // Test programs that run at the same time begin at different places.
     let start = std::process::id().wrapping_mul(97) as u16;
     for _ in 0..FREE_PORTS.len() {
         let n = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
         let port = FREE_PORTS.start + n % FREE_PORTS.len() as u16;
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+        // An abstract socket, of which there is one on a machine, says that the port is taken: what
+        // will listen on it has not begun yet.
+        let name = SocketAddr::from_abstract_name(format!("libmilter-test-port-{port}"));
+        let reserved = name.and_then(|name| UnixListener::bind_addr(&name));
+        if let Ok(reserved) = reserved
+            && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+        {
+            RESERVED.lock().unwrap_or_else(PoisonError::into_inner).push(reserved);
             return Ok(port);
         }
     }
