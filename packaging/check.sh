@@ -19,7 +19,8 @@ mkdir -p "$top"
 
 # The archives, as a chroot's /work/dist.
 dist() {
-    packaging/dist.sh "$top/dist" >/dev/null
+    # Packed fast, not small.
+    XZ_OPT=-1 packaging/dist.sh "$top/dist" >/dev/null
     as_root mkdir -p "$1/work"
     as_root cp -r "$top/dist" "$1/work"
 }
