@@ -68,6 +68,10 @@ version=$(apt-cache policy rustc-web | sed -n 's/^  Candidate: //p')
 unwind=$(apt-cache search --names-only '^libunwind-[0-9]+-dev$' | cut -d ' ' -f 1 | sort -V | tail -n 1)
 [ -n "$unwind" ] || die "the distribution has no package libunwind-NN-dev, which musl needs"
 toolchain=$cache/cross/rust-$version
+mkdir -p "$cache/cross"
+# Two runs would clean up each other's builds.
+exec 9>"$cache/cross/lock"
+flock 9
 for old in "$cache"/cross/rust-*; do
     [ "$old" = "$toolchain" ] || rm -rf "$old"
 done
