@@ -31,7 +31,7 @@ build_chroot() {
     scripts/chroot.sh make "$chroots/build"
     scripts/chroot.sh run "$chroots/build" sh -ec 'apt-get -q update
         apt-get -q -o Dpkg::Use-Pty=0 install -y --no-install-recommends build-essential cargo-web cpio \
-            debhelper fakeroot lintian pkg-config rpm rpmlint rustc-web
+            debhelper fakeroot lintian mandoc pkg-config rpm rpmlint rustc-web
         touch /ready' >"$top/build.log" 2>&1 || {
         tail -n 20 "$top/build.log"
         die "could not make a chroot to build in; all it said is in $top/build.log"
