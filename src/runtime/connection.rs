@@ -105,7 +105,6 @@ impl Connection {
     }
 
     /// Serves the session as far as it goes without waiting for the MTA.
-    ///
     pub(super) fn turn<F: Filter>(
         &mut self,
         shared: &Shared<F>,
@@ -124,6 +123,7 @@ impl Connection {
         end
     }
 
+    /// Whether it has to end in this phase of the run.
     pub(super) fn must_end(&self, phase: Phase) -> bool {
         match phase {
             Phase::Serve => false,

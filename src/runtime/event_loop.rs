@@ -8,11 +8,11 @@ use parking_lot::Mutex;
 
 use super::accept::EXHAUSTION_PAUSE;
 use super::connection::{Connection, Job};
-use super::deadlines::Deadlines;
 use super::log::Log;
 use super::options::Options;
 use super::output::SocketOutput;
-use super::shared::{Phase, Shared};
+use super::shared::Shared;
+use super::slots::{Slot, Slots};
 use super::turn::Turn;
 use crate::net::listener::Listener;
 use crate::session::Filter;
@@ -27,46 +27,14 @@ pub(super) const LISTENER_KEY: u64 = 1;
 /// Keys from here on are slots.
 pub(super) const FIRST_SLOT_KEY: u64 = 2;
 
-#[derive(Debug)]
-struct Slot {
-    output: Arc<SocketOutput>,
-    /// The entry in `deadlines`.
-    deadline: Option<Time>,
-    /// `None` while the session has its turn.
-    connection: Option<Box<Connection>>,
-}
-
 /// What belongs to the owner; locked for moments only, never while a callback runs.
 #[derive(Debug, Default)]
 struct State {
-    slots: Vec<Option<Slot>>,
-    free: Vec<u32>,
-    deadlines: Deadlines,
-    /// The slot that has its turn.
-    running: Option<u32>,
-    /// Slots to look at since the phase has changed.
-    sweep: Vec<u32>,
-    /// The phase the loop has taken note of.
-    phase: Option<Phase>,
+    slots: Slots,
     /// Accepting is paused until then.
     accept_after: Option<Time>,
     /// When the owner has last gone to wait, until when; `None`: for ever.
     waits_until: Option<Time>,
-}
-
-impl State {
-    /// Looks at a session whose deadline was thought to have come.
-    fn expire(&mut self, slot: u32, now: Time, options: &Options) -> Option<Job> {
-        let place = self.slots.get_mut(slot as usize)?.as_mut()?;
-        place.deadline = place.connection.as_ref().and_then(|c| c.deadline(options));
-        let at = place.deadline?;
-        if at <= now {
-            place.deadline = None;
-            return Some(Job::Expired);
-        }
-        self.deadlines.insert(at, slot);
-        None
-    }
 }
 
 /// What is to be done besides events.
@@ -132,96 +100,43 @@ impl EventLoop {
         own: bool,
     ) -> Result<(), Box<Connection>> {
         let output = Arc::clone(&connection.output);
-        let slot = self.enter(connection, options, own)?;
-        // Not under the lock: what can be read already wakes the owner, who needs it at once.
-        let added = self.poller.add(&*output, FIRST_SLOT_KEY + u64::from(slot), false);
+        let ticket = self.state.lock().slots.enter(connection)?;
+        self.sessions.fetch_add(1, Ordering::Relaxed);
+        // Not under the lock: what can be read already wakes the owner, who needs it at once. It
+        // may serve the session, and the session may even be back in another slot, before the next
+        // line.
+        let added = self.poller.add(&*output, FIRST_SLOT_KEY + u64::from(ticket.slot), false);
         let mut state = self.state.lock();
-        let place = state.slots.get_mut(slot as usize).and_then(Option::as_mut);
-        let mine = place.filter(|place| Arc::ptr_eq(&place.output, &output));
-        match (added, mine) {
-            (Ok(()), Some(_)) => Ok(()),
-            (Ok(()), None) => {
-                // It was ended by a stop meanwhile.
-                self.poller.delete(&*output);
+        match state.slots.arrive(ticket, added.is_ok(), options) {
+            Ok(deadline) => {
+                let earlier = |at| state.waits_until.is_none_or(|until| at < until);
+                if !own && deadline.is_some_and(earlier) {
+                    self.waker.wake();
+                }
                 Ok(())
             }
-            (Err(error), mine) => {
-                let connection = mine.and_then(|place| place.connection.take());
-                let Some(connection) = connection else { return Ok(()) };
-                self.vacate(&mut state, slot);
-                let text = format!("session {}: can't be watched: {error}; closed", output.session);
-                log.line(Priority::Error, &text);
+            Err(connection) => {
+                self.vacate(&mut state, ticket.slot);
+                if let Err(error) = added {
+                    let text =
+                        format!("session {}: can't be watched: {error}; closed", output.session);
+                    log.line(Priority::Error, &text);
+                }
                 Err(connection)
             }
         }
     }
 
-    /// Gives a session a slot, unless it is to end.
-    fn enter(
-        &self,
-        connection: Box<Connection>,
-        options: &Options,
-        own: bool,
-    ) -> Result<u32, Box<Connection>> {
-        let mut state = self.state.lock();
-        match state.phase {
-            None | Some(Phase::Serve) => {}
-            Some(Phase::Drain) if connection.in_message() => {}
-            Some(_) => return Err(connection),
-        }
-        let slot = match state.free.pop() {
-            Some(slot) => slot,
-            None => {
-                let Ok(slot) = u32::try_from(state.slots.len()) else { return Err(connection) };
-                state.slots.push(None);
-                slot
-            }
-        };
-        let deadline = connection.deadline(options);
-        if let Some(at) = deadline {
-            state.deadlines.insert(at, slot);
-            if !own && state.waits_until.is_none_or(|until| at < until) {
-                self.waker.wake();
-            }
-        }
-        let output = Arc::clone(&connection.output);
-        if let Some(place) = state.slots.get_mut(slot as usize) {
-            *place = Some(Slot { output, deadline, connection: Some(connection) });
-        }
-        self.sessions.fetch_add(1, Ordering::Relaxed);
-        Ok(slot)
-    }
-
     /// Takes a session out for its turn.
     #[inline]
     pub(super) fn take(&self, slot: u32) -> Option<Box<Connection>> {
-        let mut state = self.state.lock();
-        let connection = state.slots.get_mut(slot as usize)?.as_mut()?.connection.take()?;
-        state.running = Some(slot);
-        Some(connection)
+        self.state.lock().slots.take(slot)
     }
 
     /// Puts a session back after its turn.
     #[inline]
     pub(super) fn put_back(&self, slot: u32, connection: Box<Connection>, options: &Options) {
-        let mut state = self.state.lock();
-        state.running = None;
-        let Some(Some(place)) = state.slots.get_mut(slot as usize) else { return };
-        let timed = place.deadline.is_some();
-        place.connection = Some(connection);
-        if !timed {
-            self.time(&mut state, slot, options);
-        }
-    }
-
-    /// Sets the deadline of a session that may have one now: without a limit between packets, one
-    /// begins with the first byte of a packet.
-    #[cold]
-    fn time(&self, state: &mut State, slot: u32, options: &Options) {
-        let Some(Some(place)) = state.slots.get_mut(slot as usize) else { return };
-        place.deadline = place.connection.as_ref().and_then(|c| c.deadline(options));
-        if let Some(at) = place.deadline {
-            state.deadlines.insert(at, slot);
+        if self.state.lock().slots.put_back(slot, connection, options).is_some() {
             self.waker.wake();
         }
     }
@@ -231,19 +146,13 @@ impl EventLoop {
     /// It does no harm if the session was let go of already, even if the slot has a new one.
     pub(super) fn remove(&self, slot: u32, output: &Arc<SocketOutput>) {
         let mut state = self.state.lock();
-        let place = state.slots.get(slot as usize).and_then(Option::as_ref);
-        if place.is_some_and(|place| Arc::ptr_eq(&place.output, output)) {
+        if state.slots.holds(slot, output) {
             self.vacate(&mut state, slot);
         }
     }
 
     fn vacate(&self, state: &mut State, slot: u32) -> Option<Slot> {
-        state.running = None;
-        let gone = state.slots.get_mut(slot as usize)?.take()?;
-        state.free.push(slot);
-        if let Some(at) = gone.deadline {
-            state.deadlines.remove(at, slot);
-        }
+        let gone = state.slots.vacate(slot)?;
         if let Some(after) = &mut state.accept_after {
             // There is room for a connection again.
             *after = Time::now();
@@ -264,7 +173,7 @@ impl EventLoop {
     ) -> Option<Arc<SocketOutput>> {
         self.owned.store(false, Ordering::Relaxed);
         let mut state = self.state.lock();
-        let slot = state.running?;
+        let slot = state.slots.running()?;
         let gone = self.vacate(&mut state, slot)?;
         detach(&gone.output);
         Some(gone.output)
@@ -273,17 +182,11 @@ impl EventLoop {
     pub(super) fn due<F: Filter>(&self, shared: &Shared<F>, now: Time) -> Due {
         let phase = shared.phase();
         let mut state = self.state.lock();
-        if phase > Phase::Serve && state.phase != Some(phase) {
-            state.phase = Some(phase);
+        if state.slots.note(phase) {
             state.accept_after = None;
-            state.sweep = (0..state.slots.len() as u32).collect();
         }
-        while let Some(slot) = state.sweep.pop() {
-            let waiting =
-                state.slots.get(slot as usize).and_then(|s| s.as_ref()?.connection.as_ref());
-            if waiting.is_some_and(|c| phase > Phase::Drain || !c.in_message()) {
-                return Due::Session(slot, Job::End);
-            }
+        if let Some((slot, job)) = state.slots.due(now, &shared.options) {
+            return Due::Session(slot, job);
         }
         if state.accept_after.is_some_and(|after| after <= now) {
             state.accept_after = None;
@@ -291,12 +194,7 @@ impl EventLoop {
                 state.accept_after = now.after(EXHAUSTION_PAUSE);
             }
         }
-        while let Some(slot) = state.deadlines.due(now) {
-            if let Some(job) = state.expire(slot, now, &shared.options) {
-                return Due::Session(slot, job);
-            }
-        }
-        let next = [state.deadlines.first(), state.accept_after].into_iter().flatten().min();
+        let next = [state.slots.first_deadline(), state.accept_after].into_iter().flatten().min();
         state.waits_until = next;
         Due::Nothing(next)
     }

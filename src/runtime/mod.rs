@@ -27,6 +27,7 @@ mod receive;
 mod serve;
 mod shared;
 mod signals;
+mod slots;
 mod stop;
 mod supervisor;
 mod turn;

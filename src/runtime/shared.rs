@@ -19,10 +19,11 @@ use crate::net::listener::Listener;
 use crate::session::Filter;
 
 /// How far a run has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(super) enum Phase {
     /// Serving.
+    #[default]
     Serve = 0,
     /// No new connections; messages in hand are finished, other sessions are closed.
     Drain = 1,
