@@ -3,66 +3,105 @@
 use std::ops::Range;
 
 use super::codes::MACRO_STAGES;
-use super::nul::{nuls, until_last};
+use super::nul::{count, nuls, until_last};
+
+/// Stages before the first message: those that a session which idles has macros of.
+const EARLY: usize = 2;
 
 /// The macros an MTA has sent, one packet a stage.
 #[derive(Debug, Default)]
 pub struct Macros {
-    stages: [Stage; MACRO_STAGES],
+    early: [Stage; EARLY],
+    /// The other stages, once one of them has macros.
+    late: Option<Box<[Stage; MACRO_STAGES - EARLY]>>,
 }
 
-/// The macros of a stage: the strings as they came, names and values alternating, each ending in
-/// NUL; then where each begins, in [`OFFSET`] bytes.
+/// The macros of a stage, without spare room, since they are kept while the session waits.
+///
+/// In front the strings as they came, names and values alternating, each ending in NUL; then the
+/// offset of each string, in [`NARROW`] or [`WIDE`] bytes; in the end how many that are, in
+/// [`COUNT`] bytes whose highest bit tells that they are wide.
 #[derive(Debug, Default)]
 struct Stage {
-    bytes: Vec<u8>,
-    /// Bytes of the strings.
-    strings: usize,
+    bytes: Box<[u8]>,
 }
 
+/// Bytes of an offset, where that is enough.
+const NARROW: usize = 2;
+/// Bytes of an offset else: packets have less than 2^31 bytes.
+const WIDE: usize = 4;
 /// Bytes.
-const OFFSET: usize = size_of::<u32>();
+const COUNT: usize = 4;
+const WIDE_BIT: u32 = 1 << 31;
 
-fn offset(bytes: &[u8]) -> Option<usize> {
-    bytes.first_chunk().map(|offset| u32::from_ne_bytes(*offset) as usize)
+/// The first of some offsets.
+fn offset<const WIDTH: usize>(offsets: &[u8]) -> Option<usize> {
+    let bytes = offsets.first_chunk::<WIDTH>()?;
+    Some(bytes.iter().rev().fold(0, |high, low| high << 8 | usize::from(*low)))
 }
 
 impl Stage {
     fn clear(&mut self) {
-        self.bytes.clear();
-        self.strings = 0;
+        if let Some(count) = self.bytes.last_chunk_mut::<COUNT>() {
+            *count = [0; COUNT];
+        }
     }
 
     /// Takes in the strings of a packet, which end in NUL.
     fn store(&mut self, strings: &[u8]) {
-        self.bytes.clear();
-        // Strings of a dozen bytes are usual; the memory is kept while the session waits.
-        self.bytes.reserve_exact(strings.len() + strings.len() / 3 + 2 * OFFSET);
-        self.bytes.extend_from_slice(strings);
-        self.strings = strings.len();
-        let mut start = 0u32;
-        for nul in nuls(strings) {
-            self.bytes.extend_from_slice(&start.to_ne_bytes());
-            // Packets have less than 2^31 bytes.
-            start = nul as u32 + 1;
+        let count = count(strings);
+        let wide = strings.len() > usize::from(u16::MAX);
+        let width = if wide { WIDE } else { NARROW };
+        let size = strings.len() + count * width + COUNT;
+        let mut bytes = std::mem::take(&mut self.bytes).into_vec();
+        if bytes.len() != size {
+            bytes = Vec::with_capacity(size);
         }
+        bytes.clear();
+        bytes.extend_from_slice(strings);
+        let mut start = 0;
+        for nul in nuls(strings) {
+            if wide {
+                bytes.extend_from_slice(&(start as u32).to_le_bytes());
+            } else {
+                bytes.extend_from_slice(&(start as u16).to_le_bytes());
+            }
+            start = nul + 1;
+        }
+        let count = count as u32 | if wide { WIDE_BIT } else { 0 };
+        bytes.extend_from_slice(&count.to_le_bytes());
+        self.bytes = bytes.into_boxed_slice();
     }
 
     /// Where a macro's value lies.
     fn find(&self, name: &[u8]) -> Option<Range<usize>> {
-        let (strings, offsets) = self.bytes.split_at_checked(self.strings)?;
+        let (bytes, count) = self.bytes.split_last_chunk::<COUNT>()?;
+        let count = u32::from_le_bytes(*count);
+        if count & WIDE_BIT == 0 {
+            Stage::find_in::<NARROW>(bytes, count as usize, name)
+        } else {
+            Stage::find_in::<WIDE>(bytes, (count & !WIDE_BIT) as usize, name)
+        }
+    }
+
+    /// The same in strings followed by `count` offsets.
+    fn find_in<const WIDTH: usize>(
+        bytes: &[u8],
+        count: usize,
+        name: &[u8],
+    ) -> Option<Range<usize>> {
+        let end = bytes.len().checked_sub(count * WIDTH)?;
+        let (strings, offsets) = bytes.split_at_checked(end)?;
         // A last name without a value is no macro.
-        for (n, pair) in offsets.chunks_exact(2 * OFFSET).enumerate() {
-            let (Some(at), Some(value)) = (offset(pair), pair.get(OFFSET..).and_then(offset))
-            else {
-                continue;
-            };
+        for (n, pair) in offsets.chunks_exact(2 * WIDTH).enumerate() {
+            let value = pair.get(WIDTH..).and_then(offset::<WIDTH>);
+            let (Some(at), Some(value)) = (offset::<WIDTH>(pair), value) else { continue };
             let length = value - at - 1;
             if (length == name.len() || length == name.len() + 2 && name.len() == 1)
                 && strings.get(at..value - 1).is_some_and(|stored| bare(stored) == name)
             {
-                let next = offsets.get((n + 1) * 2 * OFFSET..).and_then(offset);
-                return Some(value..next.unwrap_or(self.strings));
+                let next = offsets.get((n + 1) * 2 * WIDTH..).and_then(offset::<WIDTH>);
+                return Some(value..next.unwrap_or(end));
             }
         }
         None
@@ -97,16 +136,25 @@ impl Macros {
     ///
     /// Packets without any string are ignored; bytes after the last NUL are dropped.
     pub fn store(&mut self, stage: usize, strings: &[u8]) {
-        if let (Some(stage), Some(strings)) = (self.stages.get_mut(stage), until_last(strings)) {
-            stage.store(strings);
+        let Some(strings) = until_last(strings) else { return };
+        let place = match self.early.get_mut(stage) {
+            None => self.late.get_or_insert_default().get_mut(stage - EARLY),
+            early => early,
+        };
+        if let Some(place) = place {
+            place.store(strings);
         }
+    }
+
+    /// All stages, the first one first.
+    fn stages(&mut self) -> impl DoubleEndedIterator<Item = &mut Stage> {
+        let late = self.late.iter_mut().flat_map(|late| late.iter_mut());
+        self.early.iter_mut().chain(late)
     }
 
     /// Empties `from` and all later stages.
     pub fn clear_from(&mut self, from: usize) {
-        for stage in self.stages.iter_mut().skip(from) {
-            stage.clear();
-        }
+        self.stages().skip(from).for_each(Stage::clear);
     }
 
     /// Finds a macro's value, with its NUL; later stages win over earlier ones.
@@ -117,7 +165,8 @@ impl Macros {
         if name.is_empty() {
             return None;
         }
-        for stage in self.stages.iter_mut().rev() {
+        let late = self.late.as_mut().map_or_else(Default::default, |late| late.as_mut_slice());
+        for stage in late.iter_mut().rev().chain(self.early.iter_mut().rev()) {
             if let Some(value) = stage.find(name) {
                 return stage.bytes.get_mut(value);
             }
@@ -185,6 +234,22 @@ mod tests {
         assert_eq!(get(&mut m, "b").as_deref(), Some("3"));
         store(&mut m, b"C\0");
         assert_eq!(get(&mut m, "b"), None);
+    }
+
+    #[test]
+    fn packets_of_any_size_are_kept_without_spare_room() {
+        for size in [10, 65_000, 65_536, 65_537, 200_000] {
+            let mut m = Macros::default();
+            let long = "v".repeat(size);
+            store(&mut m, format!("Ma\x001\0{{long}}\0{long}\0b\x002\0").as_bytes());
+            assert_eq!(get(&mut m, "a").as_deref(), Some("1"));
+            assert_eq!(get(&mut m, "{long}").as_deref(), Some(&*long));
+            assert_eq!(get(&mut m, "b").as_deref(), Some("2"));
+            let kept = m.stages().map(|stage| stage.bytes.len()).sum::<usize>();
+            let strings = size + 1 + 7 + 8;
+            let offsets = 6 * if strings > 65_535 { 4 } else { 2 };
+            assert_eq!(kept, strings + offsets + 4);
+        }
     }
 
     #[test]

@@ -59,6 +59,19 @@ impl Iterator for Nuls<'_> {
     }
 }
 
+/// How many NULs there are.
+#[must_use]
+pub fn count(bytes: &[u8]) -> usize {
+    let mut words = bytes.chunks_exact(8);
+    let count = |word: &[u8; 8]| {
+        // One bit a byte: the product has their sum in its highest byte.
+        let ones = marks(u64::from_le_bytes(*word)) >> 7;
+        (ones.wrapping_mul(0x0101_0101_0101_0101) >> 56) as usize
+    };
+    let whole: usize = words.by_ref().filter_map(|word| word.first_chunk()).map(count).sum();
+    whole + words.remainder().iter().filter(|byte| **byte == 0).count()
+}
+
 /// The offset of the first NUL.
 #[must_use]
 pub fn first(bytes: &[u8]) -> Option<usize> {
@@ -88,6 +101,7 @@ mod tests {
             let mut found = nuls(&bytes);
             prop_assert_eq!(found.by_ref().collect::<Vec<_>>(), all.clone());
             prop_assert_eq!(found.next(), None);
+            prop_assert_eq!(count(&bytes), all.len());
             prop_assert_eq!(first(&bytes), all.first().copied());
             prop_assert_eq!(until_last(&bytes).map(|b| b.len() - 1), all.last().copied());
         }

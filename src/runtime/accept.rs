@@ -37,13 +37,8 @@ pub(super) fn accept<F: Filter + 'static>(shared: &Arc<Shared<F>>, index: usize,
                     shared.log.line(Priority::Warning, &text);
                 }
                 let number = shared.begin_session();
-                let output = Arc::new(SocketOutput::new(
-                    fd,
-                    number,
-                    Arc::clone(&shared.log),
-                    shared.options.debug,
-                    shared.options.packet_limit(),
-                ));
+                let settings = Arc::clone(&shared.output_settings);
+                let output = Arc::new(SocketOutput::new(fd, number, settings));
                 let session = Session::new(
                     shared.filter.traits(),
                     Arc::<SocketOutput>::clone(&output),

@@ -64,28 +64,48 @@ pub(super) enum TurnEnd {
     Close,
 }
 
+/// The bytes of a packet that has not arrived in full; none for nearly all sessions that wait, so
+/// that a pointer is all they have for it.
+#[derive(Debug, Default)]
+#[expect(clippy::box_collection, reason = "a third of the size in each session")]
+pub(super) struct Partial(Option<Box<Vec<u8>>>);
+
+impl Partial {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.0.as_deref().map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn extend(&mut self, more: &[u8]) {
+        if !more.is_empty() {
+            self.0.get_or_insert_default().extend_from_slice(more);
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0 = None;
+    }
+}
+
 /// A session with its socket.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) session: Session,
     pub(super) output: Arc<SocketOutput>,
     /// The bytes of a packet that has not arrived in full.
-    pub(super) partial: Vec<u8>,
+    pub(super) partial: Partial,
     /// When the wait for the next command, or for the rest of a packet, began.
     pub(super) since: Time,
     /// The close callback has been called, or must not be called any more.
     ended: bool,
 }
 
-impl std::fmt::Debug for SocketOutput {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SocketOutput").field("session", &self.session).finish_non_exhaustive()
-    }
-}
-
 impl Connection {
     pub(super) fn new(session: Session, output: Arc<SocketOutput>, now: Time) -> Connection {
-        Connection { session, output, partial: Vec::new(), since: now, ended: false }
+        Connection { session, output, partial: Partial::default(), since: now, ended: false }
     }
 
     /// Starts the wait for the MTA anew, after a callback that took long.

@@ -12,27 +12,52 @@ use crate::sys::poller::Timeout;
 /// session and sets the next. So traffic costs nothing, and idle sessions cost nothing.
 #[derive(Debug, Default)]
 pub(super) struct Deadlines {
-    entries: BTreeSet<(Time, u32)>,
+    entries: BTreeSet<Entry>,
+}
+
+/// A time, and in the lowest [`SLOT_BITS`] the slot: small, as each waiting session has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry(u64);
+
+const SLOT_BITS: u32 = 24;
+
+impl Entry {
+    fn new(at: Time, slot: u32) -> Entry {
+        // Later than 34 years after the system was started is as good as then.
+        let at = at.milliseconds().min(u64::MAX >> SLOT_BITS);
+        Entry(at << SLOT_BITS | u64::from(slot))
+    }
+
+    fn at(self) -> Time {
+        Time::from_milliseconds(self.0 >> SLOT_BITS)
+    }
+
+    fn slot(self) -> u32 {
+        self.0 as u32 & Deadlines::SLOT_MAX
+    }
 }
 
 impl Deadlines {
+    /// The highest slot there can be.
+    pub(super) const SLOT_MAX: u32 = (1 << SLOT_BITS) - 1;
+
     pub(super) fn insert(&mut self, at: Time, slot: u32) {
-        self.entries.insert((at, slot));
+        self.entries.insert(Entry::new(at, slot));
     }
 
     pub(super) fn remove(&mut self, at: Time, slot: u32) {
-        self.entries.remove(&(at, slot));
+        self.entries.remove(&Entry::new(at, slot));
     }
 
     /// The earliest deadline.
     pub(super) fn first(&self) -> Option<Time> {
-        self.entries.first().map(|(at, _)| *at)
+        self.entries.first().map(|entry| entry.at())
     }
 
     /// Takes out a slot whose deadline has come.
     pub(super) fn due(&mut self, now: Time) -> Option<u32> {
         self.first().filter(|at| *at <= now)?;
-        self.entries.pop_first().map(|(_, slot)| slot)
+        self.entries.pop_first().map(Entry::slot)
     }
 }
 
@@ -127,5 +152,13 @@ mod tests {
         assert_eq!(deadlines.due(start), None);
         assert_eq!([deadlines.due(at(5)), deadlines.due(at(5))], [Some(2), Some(1)]);
         assert_eq!(deadlines.due(at(5)), None);
+        // A hundred years, which do not come.
+        let far = at(100 * 366 * 86_400);
+        deadlines.insert(far, Deadlines::SLOT_MAX);
+        deadlines.insert(at(86_400), 0);
+        assert_eq!(deadlines.first(), Some(at(86_400)));
+        assert_eq!([deadlines.due(at(86_400)), deadlines.due(at(86_400))], [Some(0), None]);
+        deadlines.remove(far, Deadlines::SLOT_MAX);
+        assert_eq!(deadlines.first(), None);
     }
 }

@@ -19,6 +19,16 @@ const HELD_MAX: usize = 128 << 10;
 /// No callback is running.
 const NO_CALLBACK: u8 = u8::MAX;
 
+/// What the sockets of all sessions of a run have in common.
+#[derive(Debug)]
+pub(super) struct OutputSettings {
+    pub(super) log: Arc<Log>,
+    /// Level of debug output.
+    pub(super) debug: i32,
+    /// How long an MTA may take to read one batch of packets.
+    pub(super) limit: Option<Duration>,
+}
+
 /// The socket of a session with the responses that are held back.
 ///
 /// Responses of a callback are held back until it returns, so that they go out in one write. When
@@ -28,43 +38,36 @@ pub(super) struct SocketOutput {
     socket: OwnedFd,
     /// The session's number, for log lines.
     pub(super) session: u64,
-    log: Arc<Log>,
-    debug: i32,
-    /// How long the MTA may take to read one batch of packets.
-    limit: Option<Duration>,
-    held: Mutex<Held>,
+    settings: Arc<OutputSettings>,
+    /// What is held back: something only between a change and the reply that follows.
+    held: Mutex<Option<Box<Held>>>,
     /// Nothing is held back.
     through: AtomicBool,
+    /// A write has failed; the connection is of no use any more. Set with `held` locked.
+    failed: AtomicBool,
     /// [`Command::index`] of the running callback, for those who look on from outside.
     callback: AtomicU8,
     /// The session's last callback has returned.
     ended: AtomicBool,
 }
 
+/// Packets that are held back.
 #[derive(Default)]
-struct Held {
-    /// Empty, and without memory, but between a change and the reply that follows.
-    bytes: Vec<u8>,
-    /// A write has failed; the connection is of no use any more.
-    failed: bool,
-}
+struct Held(Vec<u8>);
 
 impl SocketOutput {
     pub(super) fn new(
         socket: OwnedFd,
         session: u64,
-        log: Arc<Log>,
-        debug: i32,
-        limit: Option<Duration>,
+        settings: Arc<OutputSettings>,
     ) -> SocketOutput {
         SocketOutput {
             socket,
             session,
-            log,
-            debug,
-            limit,
+            settings,
             held: Mutex::default(),
             through: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
             callback: AtomicU8::new(NO_CALLBACK),
             ended: AtomicBool::new(false),
         }
@@ -105,23 +108,22 @@ impl SocketOutput {
             .find(|command| command.index() == usize::from(index))
     }
 
-    fn write(&self, held: &mut Held, bytes: &[u8]) -> Result<(), SendError> {
-        self.write_rest(held, bytes, Ok(0))
+    /// Whether the connection is of no use any more; with `held` locked.
+    fn has_failed(&self) -> bool {
+        // Relaxed: the lock orders it.
+        self.failed.load(Ordering::Relaxed)
     }
 
-    /// Sends the bytes of which the first `sent` went out, if there was no error.
+    /// Sends the bytes of which the first `sent` went out, if there was no error; with `held`
+    /// locked.
     #[cold]
-    fn write_rest(
-        &self,
-        held: &mut Held,
-        bytes: &[u8],
-        sent: io::Result<usize>,
-    ) -> Result<(), SendError> {
+    fn write(&self, bytes: &[u8], sent: io::Result<usize>) -> Result<(), SendError> {
         let rest = sent.map(|n| bytes.get(n..).unwrap_or_default());
-        rest.and_then(|rest| send_all(&self.socket, rest, self.limit)).map_err(|error| {
-            held.failed = true;
+        let limit = self.settings.limit;
+        rest.and_then(|rest| send_all(&self.socket, rest, limit)).map_err(|error| {
+            self.failed.store(true, Ordering::Relaxed);
             if error.kind() == io::ErrorKind::TimedOut {
-                let seconds = self.limit.unwrap_or_default().as_secs();
+                let seconds = limit.unwrap_or_default().as_secs();
                 self.report(Report::WriteTimeout(seconds.try_into().unwrap_or(i64::MAX)));
             } else {
                 self.report(Report::Write(&error));
@@ -133,10 +135,9 @@ impl SocketOutput {
     /// Sends what is held back.
     pub(super) fn flush(&self) {
         let mut held = self.held.lock();
-        let bytes = std::mem::take(&mut held.bytes);
-        if !held.failed && !bytes.is_empty() {
+        if let Some(Held(bytes)) = held.take().map(|held| *held) {
             // The connection is about to be closed in any case.
-            let _reported = self.write(&mut held, &bytes);
+            let _reported = self.write(&bytes, Ok(0));
         }
     }
 
@@ -146,11 +147,20 @@ impl SocketOutput {
     pub(super) fn hold_no_more(&self) {
         self.through.store(true, Ordering::Relaxed);
         let Some(mut held) = self.held.try_lock() else { return };
-        if !held.failed && !held.bytes.is_empty() {
+        if let Some(Held(bytes)) = held.as_deref_mut() {
             // An error shows again at the next write, which reports it.
-            let sent = send_some(&self.socket, &held.bytes).unwrap_or(0);
-            held.bytes.drain(..sent);
+            let sent = send_some(&self.socket, bytes).unwrap_or(0);
+            bytes.drain(..sent);
+            if bytes.is_empty() {
+                *held = None;
+            }
         }
+    }
+}
+
+impl std::fmt::Debug for SocketOutput {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SocketOutput").field("session", &self.session).finish_non_exhaustive()
     }
 }
 
@@ -163,32 +173,33 @@ impl AsFd for SocketOutput {
 impl Output for SocketOutput {
     fn send(&self, letter: u8, payload: Payload<'_>, now: bool) -> Result<(), SendError> {
         let mut held = self.held.lock();
-        if held.failed {
+        if self.has_failed() {
             return Err(SendError);
         }
-        if now && held.bytes.is_empty() && matches!(payload, Payload::None) {
+        if now && held.is_none() && matches!(payload, Payload::None) {
             // What nearly all replies are.
             let packet = bare(letter);
             return match send_some(&self.socket, &packet) {
                 Ok(n) if n == packet.len() => Ok(()),
-                sent => self.write_rest(&mut held, &packet, sent),
+                sent => self.write(&packet, sent),
             };
         }
         let now = now || self.through.load(Ordering::Relaxed);
-        encode(&mut held.bytes, letter, payload);
-        if now || held.bytes.len() > HELD_MAX {
-            let bytes = std::mem::take(&mut held.bytes);
-            return self.write(&mut held, &bytes);
+        let Held(bytes) = &mut **held.get_or_insert_default();
+        encode(bytes, letter, payload);
+        if now || bytes.len() > HELD_MAX {
+            let Held(bytes) = held.take().map(|held| *held).unwrap_or_default();
+            return self.write(&bytes, Ok(0));
         }
         Ok(())
     }
 
     fn report(&self, report: Report<'_>) {
-        self.log.report(self.session, &report);
+        self.settings.log.report(self.session, &report);
     }
 
     fn debugs(&self, level: i32) -> bool {
-        self.debug > level
+        self.settings.debug > level
     }
 
     fn debug(&self, line: std::fmt::Arguments<'_>) {

@@ -87,7 +87,7 @@ impl Connection {
         place: Place,
     ) -> TurnEnd {
         let Scratch { buffer, now } = scratch;
-        let had = self.partial.len();
+        let had = self.partial.bytes().len();
         if buffer.len() <= had + read {
             buffer.resize(had + read + 1, 0);
         }
@@ -97,17 +97,17 @@ impl Connection {
                 Ok(n) => filled += n,
                 Err(end) => return end,
             }
-            if frame::wanted(&self.partial).is_some_and(|wanted| wanted > filled) {
+            if frame::wanted(self.partial.bytes()).is_some_and(|wanted| wanted > filled) {
                 // Still incomplete: only what is new moves, so that a peer that drips its
                 // packets costs no more than its bytes.
-                self.partial.extend_from_slice(buffer.get(had..filled).unwrap_or_default());
+                self.partial.extend(buffer.get(had..filled).unwrap_or_default());
                 return TurnEnd::Wait;
             }
         }
         if let Some(front) = buffer.get_mut(..had) {
-            front.copy_from_slice(&self.partial);
+            front.copy_from_slice(self.partial.bytes());
         }
-        self.partial = Vec::new();
+        self.partial.clear();
         let bytes = buffer.get_mut(..=filled).unwrap_or_default();
         let (end, done) = self.packets(shared, bytes, place);
         if done > 0 {
@@ -153,9 +153,7 @@ impl Connection {
                 return (TurnEnd::Close, at);
             }
         }
-        if let Some(rest @ [_, ..]) = buffer.get(at..buffer.len().saturating_sub(1)) {
-            self.partial = rest.to_vec();
-        }
+        self.partial.extend(buffer.get(at..buffer.len().saturating_sub(1)).unwrap_or_default());
         (end, at)
     }
 
@@ -180,9 +178,7 @@ impl Connection {
         }
         flow
     }
-}
 
-impl Connection {
     /// Processes one packet and takes in how long its callback took.
     #[cold]
     fn timed<F: Filter>(&mut self, shared: &Shared<F>, command: Command, bytes: &mut [u8]) -> Flow {

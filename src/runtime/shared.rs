@@ -11,7 +11,7 @@ use super::estimates::Estimates;
 use super::event_loop::EventLoop;
 use super::log::Log;
 use super::options::{Options, Threads};
-use super::output::SocketOutput;
+use super::output::{OutputSettings, SocketOutput};
 use super::own_thread::Stops;
 use super::pool::Pool;
 use super::stop::Control;
@@ -38,6 +38,7 @@ pub(super) struct Shared<F> {
     pub(super) filter: F,
     pub(super) options: Options,
     pub(super) log: Arc<Log>,
+    pub(super) output_settings: Arc<OutputSettings>,
     pub(super) control: &'static Control,
     /// `None` once the run is stopping.
     listener: Mutex<Option<Arc<Listener>>>,
@@ -76,10 +77,16 @@ impl<F: Filter> Shared<F> {
             Threads::Session => options.max_threads.saturating_add(loops.len()),
         };
         let pool = Pool::new(limit);
+        let output_settings = Arc::new(OutputSettings {
+            log: Arc::clone(&log),
+            debug: options.debug,
+            limit: options.packet_limit(),
+        });
         Shared {
             filter,
             options,
             log,
+            output_settings,
             control,
             listener: Mutex::new(Some(Arc::new(listener))),
             loops,

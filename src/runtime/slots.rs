@@ -14,7 +14,7 @@ use crate::sys::clock::Time;
 pub(super) struct Slot {
     pub(super) output: Arc<SocketOutput>,
     /// Tells it from others that have, or had, the same slot.
-    entry: u64,
+    entry: u32,
     /// It has arrived: its socket is being watched. Until then it is not ended by the loop, so that
     /// nothing is watched any more once a session has left its slot.
     arrived: bool,
@@ -28,7 +28,7 @@ pub(super) struct Slot {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ticket {
     pub(super) slot: u32,
-    entry: u64,
+    entry: u32,
 }
 
 /// The sessions of a loop.
@@ -36,7 +36,7 @@ pub(super) struct Ticket {
 pub(super) struct Slots {
     slots: Vec<Option<Slot>>,
     free: Vec<u32>,
-    entries: u64,
+    entries: u32,
     deadlines: Deadlines,
     /// The slot that has its turn.
     running: Option<u32>,
@@ -56,12 +56,14 @@ impl Slots {
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
-                let Ok(slot) = u32::try_from(self.slots.len()) else { return Err(connection) };
+                if self.slots.len() > Deadlines::SLOT_MAX as usize {
+                    return Err(connection);
+                }
                 self.slots.push(None);
-                slot
+                self.slots.len() as u32 - 1
             }
         };
-        self.entries += 1;
+        self.entries = self.entries.wrapping_add(1);
         let entry = self.entries;
         if let Some(place) = self.slots.get_mut(slot as usize) {
             let output = Arc::clone(&connection.output);
@@ -202,6 +204,7 @@ impl Slots {
 mod tests {
     use super::super::log::Log;
     use super::super::options::Threads;
+    use super::super::output::OutputSettings;
     use super::*;
     use crate::proto::negotiate::FilterTraits;
     use crate::session::Session;
@@ -222,7 +225,8 @@ mod tests {
     fn connection(number: u64, now: Time) -> Box<Connection> {
         let (socket, _peer) = UnixStream::pair().unwrap();
         let log = Arc::new(Log::new("test"));
-        let output = Arc::new(SocketOutput::new(socket.into(), number, log, 0, None));
+        let settings = Arc::new(OutputSettings { log, debug: 0, limit: None });
+        let output = Arc::new(SocketOutput::new(socket.into(), number, settings));
         let max = options().max_data_size;
         let session =
             Session::new(FilterTraits::default(), Arc::<SocketOutput>::clone(&output), max);

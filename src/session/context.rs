@@ -42,7 +42,7 @@ pub struct Context {
 #[derive(Default)]
 pub(super) struct Inner {
     pub(super) macros: Macros,
-    pub(super) reply: Option<Vec<u8>>,
+    pub(super) reply: Option<Box<[u8]>>,
     lists: Option<Box<[Option<Vec<u8>>; MACRO_STAGES]>>,
     /// Actions negotiated.
     pub(super) granted: u32,
@@ -111,7 +111,7 @@ impl Context {
         text: Option<&[u8]>,
     ) -> Result<(), Refused> {
         let reply = reply::single(code, enhanced, text).map_err(Refused::Reply)?;
-        self.lock().reply = Some(reply);
+        self.lock().reply = Some(reply.into_boxed_slice());
         Ok(())
     }
 
@@ -126,12 +126,12 @@ impl Context {
         lines: &[&[u8]],
     ) -> Result<(), Refused> {
         let reply = reply::multi(code, enhanced, lines).map_err(Refused::Reply)?;
-        self.lock().reply = Some(reply);
+        self.lock().reply = Some(reply.into_boxed_slice());
         Ok(())
     }
 
     /// Takes the stored reply if its class fits: '4' or '5'.
-    pub(super) fn take_reply(&self, class: u8) -> Option<Vec<u8>> {
+    pub(super) fn take_reply(&self, class: u8) -> Option<Box<[u8]>> {
         self.lock().reply.take_if(|reply| reply.first() == Some(&class))
     }
 

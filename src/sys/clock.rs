@@ -1,10 +1,11 @@
 //! Time for deadlines: cheap to read, exact to some milliseconds.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 /// A point in time on a clock that is never set, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Time(u64);
+pub struct Time(NonZeroU64);
 
 /// The clock. On Linux the one that is a tick behind at most, as reading it takes a few
 /// nanoseconds.
@@ -24,7 +25,19 @@ impl Time {
         // SAFETY: the pointer is valid for writing a timespec. The clock exists, so the call can't
         // fail; if it did, time would stand still.
         unsafe { libc::clock_gettime(CLOCK, &raw mut now) };
-        Time(now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000)
+        Time::from_milliseconds(now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000)
+    }
+
+    /// Milliseconds since the clock began, which was before the process did.
+    #[must_use]
+    pub fn milliseconds(self) -> u64 {
+        self.0.get()
+    }
+
+    /// The time that many milliseconds after the clock began, one at least.
+    #[must_use]
+    pub fn from_milliseconds(milliseconds: u64) -> Time {
+        Time(NonZeroU64::new(milliseconds).unwrap_or(NonZeroU64::MIN))
     }
 
     /// The first time at which at least `span` has passed; `None` if that is never.
@@ -37,7 +50,7 @@ impl Time {
     /// How long it is until `later`; nothing if that has passed.
     #[must_use]
     pub fn until(self, later: Time) -> Duration {
-        Duration::from_millis(later.0.saturating_sub(self.0))
+        Duration::from_millis(later.0.get().saturating_sub(self.0.get()))
     }
 }
 
