@@ -77,31 +77,32 @@ fn dripped() -> Vec<u8> {
     packet
 }
 
+/// Sends a byte; a filter may have cut the peer, which other figures tell.
+fn drip_to(peer: &OwnedFd, byte: u8) {
+    let _sent = send(peer, &[byte], SendFlags::NOSIGNAL);
+}
+
 fn drip(bench: &Bench<'_>, subject: Subject) -> Result<Vec<f64>> {
     let server = bench.start(subject, &Setup::PLAIN)?;
     let plan = pausing_plan(&server.address, 64, 5);
     let alone = bench.watch(&server, &plan)?;
     let peers = in_message(&server, bench.pace.pick(1_000, 1_000, 50))?;
+    peers.iter().for_each(|peer| drip_to(peer, dripped()[0]));
     let stop = AtomicBool::new(false);
     let (beside, threads) = std::thread::scope(|scope| {
         scope.spawn(|| {
-            let packet = dripped();
-            for byte in packet.iter().take(30) {
-                for peer in &peers {
-                    // A filter may cut them, which other figures tell.
-                    let _sent = send(peer, &[*byte], SendFlags::NOSIGNAL);
-                }
-                let next = Instant::now() + Duration::from_secs(1);
-                while Instant::now() < next && !stop.load(Ordering::Relaxed) {
+            // Peers do not wait for each other: every hundredth of a second is the turn of some.
+            let ticks = peers.chunks(peers.len().div_ceil(100));
+            for byte in &dripped()[1..30] {
+                for some in ticks.clone() {
+                    some.iter().for_each(|peer| drip_to(peer, *byte));
                     std::thread::sleep(Duration::from_millis(10));
-                }
-                if stop.load(Ordering::Relaxed) {
-                    return;
+                    if stop.load(Ordering::Relaxed) {
+                        return;
+                    }
                 }
             }
         });
-        // Every peer has begun its packet by then.
-        std::thread::sleep(Duration::from_millis(100));
         let beside = bench.watch(&server, &plan);
         let usage = server.usage();
         stop.store(true, Ordering::Relaxed);
