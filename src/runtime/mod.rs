@@ -14,6 +14,7 @@
 
 mod accept;
 mod connection;
+mod crew;
 mod deadlines;
 mod drive;
 mod estimates;

@@ -1,15 +1,14 @@
 //! Threads: as many as there is work that must not wait, and no more.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use parking_lot::Mutex;
 
 use super::connection::{Connection, Job, Place, Scratch, TurnEnd};
+use super::crew::Crew;
 use super::drive::drive;
 use super::shared::{Phase, Shared};
 use crate::session::Filter;
@@ -44,43 +43,6 @@ pub(super) struct Pool {
     limit: usize,
 }
 
-#[derive(Debug, Default)]
-struct Crew {
-    /// Threads that exist.
-    live: usize,
-    /// Threads that wait for work.
-    idle: usize,
-    /// Work that no thread has taken yet.
-    queued: usize,
-    next: u64,
-    threads: HashMap<u64, JoinHandle<()>>,
-    /// Threads that have nothing left to do but end.
-    leaving: Vec<u64>,
-    /// That no thread could be started has been logged.
-    short: bool,
-}
-
-impl Crew {
-    /// Whether a thread waits that no queued work counts on.
-    fn has_free(&self) -> bool {
-        self.idle > self.queued
-    }
-
-    /// Counts a thread in that is about to be started and will wait for work; its number.
-    fn enlist(&mut self) -> u64 {
-        self.live += 1;
-        self.idle += 1;
-        self.next += 1;
-        self.next
-    }
-
-    /// Counts a waiting thread out, which has nothing left to do but end.
-    fn retire(&mut self, number: u64) {
-        self.live -= 1;
-        self.leaving.push(number);
-    }
-}
-
 impl Pool {
     pub(super) fn new(limit: usize) -> Pool {
         let (sender, receiver) = unbounded();
@@ -94,8 +56,7 @@ impl Pool {
 
     /// Whether work is queued that no thread is free for.
     pub(super) fn is_short(&self) -> bool {
-        let crew = self.crew.lock();
-        crew.queued > crew.idle
+        self.crew.lock().is_short()
     }
 
     /// Lets the threads end that wait for work.
@@ -110,21 +71,9 @@ impl Pool {
 
     /// Joins the threads that have ended or are about to.
     pub(super) fn join_leaving(&self) {
-        let mut handles = Vec::new();
-        {
-            let mut crew = self.crew.lock();
-            let Crew { leaving, threads, .. } = &mut *crew;
-            leaving.retain(|number| match threads.remove(number) {
-                Some(handle) => {
-                    handles.push(handle);
-                    false
-                }
-                // The thread that started it has not entered its handle yet.
-                None => true,
-            });
-        }
-        for handle in handles {
-            let _panicked = handle.join();
+        let ended = self.crew.lock().take_leaving();
+        for thread in ended {
+            let _panicked = thread.join();
         }
     }
 
@@ -184,11 +133,9 @@ impl<F: Filter + 'static> Shared<F> {
                 crew.queued += 1;
                 return true;
             }
-            if crew.live >= self.pool.limit {
-                return false;
-            }
+            let Some(number) = crew.enlist(self.pool.limit) else { return false };
             crew.queued += 1;
-            crew.enlist()
+            number
         };
         let started = self.start(number);
         if !started {
@@ -199,14 +146,30 @@ impl<F: Filter + 'static> Shared<F> {
 
     /// Tries again to start a thread if there was none for queued work.
     pub(super) fn reinforce(self: &Arc<Self>) {
-        let number = {
+        let number = self.enlist_for_queue(&mut self.pool.crew.lock());
+        if let Some(number) = number {
+            self.start(number);
+        }
+    }
+
+    /// Counts a thread out that is about to end, and starts another one if work waits for that.
+    fn make_room(self: &Arc<Self>, number: u64) {
+        let next = {
+            // At once: whoever waits for threads to end must see one of the two.
             let mut crew = self.pool.crew.lock();
-            if crew.queued <= crew.idle || crew.live >= self.pool.limit {
-                return;
-            }
-            crew.enlist()
+            crew.retire(number);
+            self.enlist_for_queue(&mut crew)
         };
-        self.start(number);
+        if let Some(next) = next {
+            self.start(next);
+        }
+    }
+
+    /// Counts a thread in for queued work that none is free for, if there may be one more.
+    fn enlist_for_queue(&self, crew: &mut Crew) -> Option<u64> {
+        // When the run is over, what is queued is for threads to leave.
+        let wanted = crew.is_short() && self.phase() < Phase::Over;
+        wanted.then(|| crew.enlist(self.pool.limit)).flatten()
     }
 
     /// Starts a thread that was enlisted.
@@ -216,17 +179,14 @@ impl<F: Filter + 'static> Shared<F> {
         let mut crew = self.pool.crew.lock();
         match started {
             Ok(handle) => {
-                crew.short = false;
-                crew.threads.insert(number, handle);
+                crew.started(number, handle);
                 true
             }
             Err(error) => {
-                crew.live -= 1;
-                crew.idle -= 1;
-                let logged = std::mem::replace(&mut crew.short, true);
+                let first = crew.not_started();
                 let threads = crew.live;
                 drop(crew);
-                if !logged {
+                if first {
                     self.short_of_threads(threads, &error);
                 }
                 false
@@ -257,9 +217,16 @@ impl<F: Filter + 'static> Shared<F> {
         connection.wait_from(Time::now());
         if end == TurnEnd::Wait {
             if let Err(mut connection) = self.attach(connection, home, false) {
-                connection.finish(self);
+                self.end(&mut connection);
             }
         }
+    }
+
+    /// Ends a session that is in no loop.
+    fn end(&self, connection: &mut Connection) {
+        self.detach(&connection.output);
+        connection.finish(self);
+        self.undetach(connection.output.session);
     }
 }
 
@@ -274,12 +241,11 @@ fn work_on<F: Filter + 'static>(shared: &Arc<Shared<F>>, number: u64) {
             }
             Work::Session(connection) => {
                 shared.accompany(connection, &mut scratch);
-                shared.pool.crew.lock().retire(number);
                 // Another session may wait for a thread.
-                shared.reinforce();
+                shared.make_room(number);
                 break;
             }
-            Work::End(mut connection) => connection.finish(shared),
+            Work::End(mut connection) => shared.end(&mut connection),
             Work::Leave => {}
         }
         let mut crew = shared.pool.crew.lock();

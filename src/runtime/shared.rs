@@ -104,8 +104,7 @@ impl<F: Filter> Shared<F> {
     }
 
     pub(super) fn phase(&self) -> Phase {
-        // Acquire pairs with the release in `enter_phase`.
-        match self.phase.load(Ordering::Acquire) {
+        match self.phase.load(Ordering::SeqCst) {
             0 => Phase::Serve,
             1 => Phase::Drain,
             2 => Phase::Abort,
@@ -115,12 +114,14 @@ impl<F: Filter> Shared<F> {
 
     /// Whether no callback but those that end a session may begin.
     pub(super) fn is_aborting(&self) -> bool {
+        // Acquire pairs with the store in `enter_phase`.
         self.phase.load(Ordering::Acquire) >= Phase::Abort as u8
     }
 
     /// Moves on, and lets every loop and every session's own thread know.
     pub(super) fn enter_phase(&self, phase: Phase) {
-        self.phase.store(phase as u8, Ordering::Release);
+        // SeqCst: see `end_session`.
+        self.phase.store(phase as u8, Ordering::SeqCst);
         for event_loop in &self.loops {
             event_loop.waker.wake();
         }
@@ -142,7 +143,7 @@ impl<F: Filter> Shared<F> {
     }
 
     pub(super) fn sessions(&self) -> usize {
-        self.sessions.load(Ordering::Acquire)
+        self.sessions.load(Ordering::SeqCst)
     }
 
     /// A number for a session that begins.
@@ -153,7 +154,9 @@ impl<F: Filter> Shared<F> {
 
     /// Takes note that a session has had its close callback.
     pub(super) fn end_session(&self) {
-        if self.sessions.fetch_sub(1, Ordering::AcqRel) == 1 && self.phase() > Phase::Serve {
+        // SeqCst: the supervisor enters a phase and then looks at the sessions, this does it the
+        // other way round, and one of the two must see the other.
+        if self.sessions.fetch_sub(1, Ordering::SeqCst) == 1 && self.phase() > Phase::Serve {
             self.control.wake();
         }
     }

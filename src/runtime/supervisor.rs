@@ -62,11 +62,12 @@ impl<F: Filter + 'static> Supervisor<F> {
         }
         self.shared.enter_phase(Phase::Abort);
         self.wait_until(Some(LEAVE_BEHIND), |shared| shared.sessions() == 0);
-        self.report_left_behind();
+        let left_behind = self.report_left_behind();
         self.shared.enter_phase(Phase::Over);
         self.shared.pool.dismiss();
-        // Threads stuck in a callback, one for each session left, are not waited for.
-        let ended = self.wait_until(Some(LEAVE_BEHIND), |s| s.pool.live() <= s.sessions());
+        // Threads stuck in a callback are not waited for. Others are, with sessions that were just
+        // accepted or wait for a thread: they end without any callback.
+        let ended = self.wait_until(Some(LEAVE_BEHIND), |s| s.pool.live() <= left_behind);
         if !ended {
             let threads = self.shared.pool.live();
             self.warn(&format!("{threads} threads have not ended and are left behind"));
@@ -94,16 +95,20 @@ impl<F: Filter + 'static> Supervisor<F> {
         self.shared.log.line(Priority::Warning, text);
     }
 
-    fn report_left_behind(&self) {
+    /// Logs callbacks that have not returned; how many that are, each with a thread.
+    fn report_left_behind(&self) -> usize {
+        let mut count = 0;
         for output in self.shared.detached().iter().filter(|output| !output.has_ended()) {
-            let callback = output.callback().map_or("a callback", |c| c.callback_name());
+            let Some(callback) = output.callback() else { continue };
             let text = format!(
-                "session {}: {callback} has not returned and is left behind; xxfi_close is not \
-                 called",
-                output.session
+                "session {}: {} has not returned and is left behind; xxfi_close is not called",
+                output.session,
+                callback.callback_name()
             );
             self.shared.log.line(Priority::Error, &text);
+            count += 1;
         }
+        count
     }
 
     /// Supervises until a condition holds; `false` if the time is over before.
@@ -147,9 +152,7 @@ impl<F: Filter + 'static> Supervisor<F> {
         // Here and not on a loop's thread, since a thread that ends first runs what the filter has
         // registered for that.
         self.shared.pool.join_leaving();
-        if self.shared.pool.is_short() && self.shared.phase() < Phase::Over {
-            self.shared.reinforce();
-        }
+        self.shared.reinforce();
         let mut busy = false;
         for (index, event_loop) in self.shared.loops.iter().enumerate() {
             let (turn, in_turn) = event_loop.turn.look();
