@@ -27,10 +27,14 @@ pub(super) const ACCEPT_FAILURES_MAX: u32 = 16;
 pub(super) fn accept<F: Filter + 'static>(shared: &Arc<Shared<F>>, index: usize, now: Time) {
     let Some(listener) = shared.listener() else { return };
     for _ in 0..ACCEPT_BATCH {
+        let was_logged = shared.exhaustion_logged.load(Ordering::Relaxed);
         match socket::accept(&listener) {
             Ok(fd) => {
                 shared.accept_failures.store(0, Ordering::Relaxed);
-                shared.exhaustion_logged.store(false, Ordering::Relaxed);
+                if was_logged {
+                    // There is room again; what another loop logs in this moment stays logged.
+                    shared.exhaustion_logged.store(false, Ordering::Relaxed);
+                }
                 let tuned = if listener.is_tcp() { socket::tune_tcp(&fd) } else { Ok(()) };
                 if let Err(error) = tuned {
                     let text = format!("set keepalive failed ({error})");
