@@ -20,6 +20,9 @@ use crate::sys::socket;
 const ACCEPT_BATCH: usize = 16;
 /// Pause in accepting when descriptors or memory have run out; ended early by a session that ends.
 pub(super) const EXHAUSTION_PAUSE: Duration = Duration::from_millis(100);
+/// Time between two log lines about that: a filter at its limit runs out again with each session that
+/// ends and lets the next one in.
+const EXHAUSTION_LOG_INTERVAL: Duration = Duration::from_secs(60);
 /// Consecutive errors of `accept` after which the run is given up, as in the reference.
 pub(super) const ACCEPT_FAILURES_MAX: u32 = 16;
 
@@ -27,14 +30,9 @@ pub(super) const ACCEPT_FAILURES_MAX: u32 = 16;
 pub(super) fn accept<F: Filter + 'static>(shared: &Arc<Shared<F>>, index: usize, now: Time) {
     let Some(listener) = shared.listener() else { return };
     for _ in 0..ACCEPT_BATCH {
-        let was_logged = shared.exhaustion_logged.load(Ordering::Relaxed);
         match socket::accept(&listener) {
             Ok(fd) => {
                 shared.accept_failures.store(0, Ordering::Relaxed);
-                if was_logged {
-                    // There is room again; what another loop logs in this moment stays logged.
-                    shared.exhaustion_logged.store(false, Ordering::Relaxed);
-                }
                 let tuned = if listener.is_tcp() { socket::tune_tcp(&fd) } else { Ok(()) };
                 if let Err(error) = tuned {
                     let text = format!("set keepalive failed ({error})");
@@ -75,7 +73,7 @@ fn refuse<F: Filter + 'static>(
     let Some(this) = shared.loops.get(index) else { return };
     let text = errno_text(error);
     if socket::is_exhaustion(error) {
-        if !shared.exhaustion_logged.swap(true, Ordering::Relaxed) {
+        if shared.exhaustion_is_news(now) {
             let sessions = shared.sessions();
             shared.log.line(
                 Priority::Error,
@@ -96,5 +94,17 @@ fn refuse<F: Filter + 'static>(
     this.pause(listener, now, Duration::from_secs(failures.into()));
     if abort {
         shared.give_up();
+    }
+}
+
+impl<F> Shared<F> {
+    /// Whether running out of descriptors or memory is to be logged.
+    fn exhaustion_is_news(&self, now: Time) -> bool {
+        let mut next = self.exhaustion_log_after.lock();
+        let news = next.is_none_or(|next| next <= now);
+        if news {
+            *next = now.after(EXHAUSTION_LOG_INTERVAL);
+        }
+        news
     }
 }

@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
 use super::accept::EXHAUSTION_PAUSE;
 use super::connection::{Connection, Job};
 use super::log::Log;
@@ -17,6 +15,7 @@ use super::turn::Turn;
 use crate::net::listener::Listener;
 use crate::session::Filter;
 use crate::sys::clock::Time;
+use crate::sys::jitter::Mutex;
 use crate::sys::log::Priority;
 use crate::sys::poller::Poller;
 use crate::sys::thread::StateView;

@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-
 use crate::session::{Report, Severity};
+use crate::sys::jitter::Mutex;
 use crate::sys::log::{Priority, write};
 
 /// Length of the window that log lines caused by peers are counted in.

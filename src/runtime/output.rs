@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
 use super::log::Log;
 use crate::proto::command::Command;
 use crate::proto::response::{Payload, bare, encode};
 use crate::session::{Output, Report, SendError};
+use crate::sys::jitter::Mutex;
 use crate::sys::socket::{send_all, send_some};
 
 /// Bytes. More than this is not held back.

@@ -4,8 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-use parking_lot::Mutex;
-
 use super::connection::Connection;
 use super::estimates::Estimates;
 use super::event_loop::EventLoop;
@@ -17,6 +15,8 @@ use super::pool::Pool;
 use super::stop::Control;
 use crate::net::listener::Listener;
 use crate::session::Filter;
+use crate::sys::clock::Time;
+use crate::sys::jitter::{Mutex, jitter};
 
 /// How far a run has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,8 +57,8 @@ pub(super) struct Shared<F> {
     detached: Mutex<HashMap<u64, Arc<SocketOutput>>>,
     /// Consecutive errors of `accept` that are not the peer's.
     pub(super) accept_failures: AtomicU32,
-    /// Running out of descriptors has been logged, and nothing was accepted since.
-    pub(super) exhaustion_logged: AtomicBool,
+    /// Running out of descriptors is not logged before.
+    pub(super) exhaustion_log_after: Mutex<Option<Time>>,
 }
 
 impl<F: Filter> Shared<F> {
@@ -99,7 +99,7 @@ impl<F: Filter> Shared<F> {
             supervisor_parked: AtomicBool::new(false),
             detached: Mutex::default(),
             accept_failures: AtomicU32::new(0),
-            exhaustion_logged: AtomicBool::new(false),
+            exhaustion_log_after: Mutex::default(),
         }
     }
 
@@ -120,6 +120,7 @@ impl<F: Filter> Shared<F> {
 
     /// Moves on, and lets every loop and every session's own thread know.
     pub(super) fn enter_phase(&self, phase: Phase) {
+        jitter();
         // SeqCst: see `end_session`.
         self.phase.store(phase as u8, Ordering::SeqCst);
         for event_loop in &self.loops {
@@ -148,12 +149,14 @@ impl<F: Filter> Shared<F> {
 
     /// A number for a session that begins.
     pub(super) fn begin_session(&self) -> u64 {
+        jitter();
         self.sessions.fetch_add(1, Ordering::AcqRel);
         self.next_session.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Takes note that a session has had its close callback.
     pub(super) fn end_session(&self) {
+        jitter();
         // SeqCst: the supervisor enters a phase and then looks at the sessions, this does it the
         // other way round, and one of the two must see the other.
         if self.sessions.fetch_sub(1, Ordering::SeqCst) == 1 && self.phase() > Phase::Serve {

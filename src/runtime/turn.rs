@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::sys::jitter::jitter;
+
 /// Whether the owner is in a turn, and which one: a count of turns with the lowest bit set during
 /// one.
 ///
@@ -16,11 +18,13 @@ impl Turn {
         // SeqCst: ordered before the look at `supervisor_parked`, as the supervisor sets that
         // before it looks here; one of the two sees the other.
         self.0.store(turn, Ordering::SeqCst);
+        jitter();
         turn
     }
 
     /// Ends a turn; `false` if it was ended by somebody else.
     pub(super) fn end(&self, turn: u64) -> bool {
+        jitter();
         // AcqRel: whoever owns the loop next sees what the one before did.
         self.0.compare_exchange(turn, turn + 1, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod fd;
+pub mod jitter;
 pub mod log;
 pub mod poller;
 pub mod resolve;

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::fd::above_stdio;
+use super::jitter::jitter;
 
 /// Something a waiting thread listens to: an eventfd, or a pipe where there is none.
 #[derive(Debug)]
@@ -42,6 +43,7 @@ impl Waker {
 
     /// Makes the reader readable. Async-signal-safe: one `write`.
     pub fn wake(&self) {
+        jitter();
         // A full counter or pipe means that a wake-up is pending already.
         let _pending =
             rustix::io::write(self.writer.as_ref().unwrap_or(&self.reader), &1u64.to_ne_bytes());
