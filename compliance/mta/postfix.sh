@@ -10,39 +10,21 @@
 # DIR/postlog are its commands of these names.
 #
 # Nothing outside DIR is touched. The program comes from the distribution's package, unpacked
-# below POSTFIX_ROOT and not installed. Postfix must be started by root, so any other user needs sudo
+# below MTA_ROOT and not installed. Postfix must be started by root, so any other user needs sudo
 # without a password prompt. Its unprivileged parts run as the users mail and nobody, which every
 # Debian has, so DIR and all above it must be searchable for everyone.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-unpack=$here/../../c-tests/mta/unpack.sh
+name=Postfix
+packages=postfix
+# shellcheck source=compliance/mta/common.sh
+. "$here/common.sh"
 
-fail() {
-    echo "postfix.sh: $*" >&2
-    exit 1
-}
-
-usage="usage: postfix.sh start DIR PORT [LINE...] | postfix.sh stop DIR"
-[ $# -ge 2 ] || fail "$usage"
-command=$1
-dir=${2%/}
-[ -n "${POSTFIX_ROOT:-}" ] || fail "POSTFIX_ROOT is not set: name a directory to unpack the package into"
-
-if [ "$(id -u)" != 0 ]; then
-    command -v sudo >/dev/null || fail "Postfix must be started by root, and there is no sudo"
-    [ "$command" = stop ] || "$unpack" "$POSTFIX_ROOT" postfix >/dev/null
-    exec sudo -n "POSTFIX_ROOT=$POSTFIX_ROOT" "$0" "$@"
-fi
-
-programs=$POSTFIX_ROOT/usr/lib/postfix/sbin
+programs=$MTA_ROOT/usr/lib/postfix/sbin
 settings=$dir/settings
 queue=$dir/queue
 pid_file=$queue/pid/master.pid
-
-master_pid() {
-    tr -d ' \n' 2>/dev/null <"$pid_file"
-}
 
 # The parents of DIR, down from the root, must let the user nobody pass.
 check_reachable() {
@@ -80,9 +62,9 @@ config_directory = $settings
 queue_directory = $queue
 data_directory = $dir/state
 daemon_directory = $programs
-command_directory = $POSTFIX_ROOT/usr/sbin
-sendmail_path = $POSTFIX_ROOT/usr/sbin/sendmail
-shlib_directory = $POSTFIX_ROOT/usr/lib/postfix
+command_directory = $MTA_ROOT/usr/sbin
+sendmail_path = $MTA_ROOT/usr/sbin/sendmail
+shlib_directory = $MTA_ROOT/usr/lib/postfix
 meta_directory = $settings
 maillog_file = $dir/log
 maillog_file_prefixes = $dir
@@ -156,24 +138,15 @@ command_script() {
     cat >"$dir/$1" <<END
 #!/bin/sh
 [ "\$(id -u)" = 0 ] || exec sudo -n "\$0" "\$@"
-LD_LIBRARY_PATH=$LD_LIBRARY_PATH MAIL_CONFIG=$settings exec $POSTFIX_ROOT/usr/sbin/$1 "\$@"
+LD_LIBRARY_PATH=$LD_LIBRARY_PATH MAIL_CONFIG=$settings exec $MTA_ROOT/usr/sbin/$1 "\$@"
 END
     chmod 755 "$dir/$1"
-}
-
-deliver_script() {
-    cat <<END
-#!/bin/sh
-umask 022
-file=\$(mktemp -p "$dir/mail" XXXXXXXX) && cat >"\$file" && chmod 644 "\$file" || exit 75
-printf 'sender=%s\nrecipient=%s\n' "\$1" "\$2" >"\$file.env" && mv "\$file" "\$file.eml"
-END
 }
 
 start() {
     port=$1
     shift
-    LD_LIBRARY_PATH=$("$unpack" "$POSTFIX_ROOT" postfix | tail -n 1)
+    LD_LIBRARY_PATH=$(fetch | tail -n 1)
     export LD_LIBRARY_PATH MAIL_CONFIG="$settings"
     mkdir -p "$dir"
     chmod 755 "$dir"
@@ -183,8 +156,7 @@ start() {
     echo '/^reject@/ 550 5.1.1 No such user here' >"$settings/recipients"
     main_cf "$@"
     master_cf "$port" >"$settings/master.cf"
-    deliver_script >"$dir/deliver"
-    chmod 755 "$dir/deliver"
+    deliver_script
     command_script sendmail
     command_script postlog
     # -w: returns when the servers are ready, or fails.
@@ -193,29 +165,4 @@ start() {
 $(cat "$dir/log" 2>/dev/null)"
 }
 
-stop() {
-    pid=$(master_pid) || return 0
-    kill "$pid" 2>/dev/null || true
-    tries=200
-    while kill -0 "$pid" 2>/dev/null && [ $tries -gt 0 ]; do
-        sleep 0.05
-        tries=$((tries - 1))
-    done
-    kill -KILL "$pid" 2>/dev/null || true
-    rm -f "$pid_file"
-    # So that whoever made DIR can remove it.
-    [ -z "${SUDO_UID:-}" ] || chown -R "$SUDO_UID" "$dir"
-}
-
-case $command in
-start)
-    [ $# -ge 3 ] || fail "$usage"
-    if pid=$(master_pid) && kill -0 "$pid" 2>/dev/null; then
-        fail "$dir: Postfix runs here already, process $pid"
-    fi
-    shift 2
-    start "$@"
-    ;;
-stop) stop ;;
-*) fail "$usage" ;;
-esac
+obey "$@"

@@ -12,40 +12,19 @@
 # what it has to say. DIR/sendmail is the sendmail command.
 #
 # Nothing outside DIR is touched. The program comes from the distribution's packages, unpacked below
-# SENDMAIL_ROOT and not installed. It must be started by root, so any other user needs sudo without
+# MTA_ROOT and not installed. It must be started by root, so any other user needs sudo without
 # a password prompt. DIR and all above it must be searchable for everyone.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-unpack=$here/../../c-tests/mta/unpack.sh
+name=sendmail
+packages="sendmail-bin sendmail-cf m4"
+# shellcheck source=compliance/mta/common.sh
+. "$here/common.sh"
 
-fail() {
-    echo "sendmail.sh: $*" >&2
-    exit 1
-}
-
-usage="usage: sendmail.sh start DIR PORT [LINE...] | sendmail.sh held DIR | sendmail.sh stop DIR"
-[ $# -ge 2 ] || fail "$usage"
-command=$1
-dir=${2%/}
-[ -n "${SENDMAIL_ROOT:-}" ] || fail "SENDMAIL_ROOT is not set: name a directory to unpack the packages into"
-
-fetch() {
-    "$unpack" "$SENDMAIL_ROOT" sendmail-bin sendmail-cf m4
-}
-
-if [ "$(id -u)" != 0 ]; then
-    command -v sudo >/dev/null || fail "sendmail must be started by root, and there is no sudo"
-    [ "$command" != start ] || fetch >/dev/null
-    exec sudo -n "SENDMAIL_ROOT=$SENDMAIL_ROOT" "$0" "$@"
-fi
-
-program=$SENDMAIL_ROOT/usr/libexec/sendmail/sendmail
-macros=$SENDMAIL_ROOT/usr/share/sendmail/cf
-
-daemon_pid() {
-    head -n 1 "$dir/pid" 2>/dev/null
-}
+program=$MTA_ROOT/usr/libexec/sendmail/sendmail
+macros=$MTA_ROOT/usr/share/sendmail/cf
+pid_file=$dir/pid
 
 # Where everything is, how mail flows, then what the caller wants.
 mc() {
@@ -58,7 +37,7 @@ define(\`QUEUE_DIR', \`$dir/queue')dnl
 define(\`STATUS_FILE', \`$dir/statistics')dnl
 define(\`HELP_FILE', \`')dnl
 define(\`confCONTROL_SOCKET_NAME', \`')dnl
-define(\`confPID_FILE', \`$dir/pid')dnl
+define(\`confPID_FILE', \`$pid_file')dnl
 define(\`confSERVICE_SWITCH_FILE', \`$dir/services')dnl
 define(\`confDEF_USER_ID', \`65534:65534')dnl
 define(\`confTO_IDENT', \`0')dnl
@@ -98,15 +77,6 @@ R\$* reject @ \$*	\$#error \$@ 5.1.1 \$: "550 5.1.1 No such user here"
 END
 }
 
-deliver_script() {
-    cat <<END
-#!/bin/sh
-umask 022
-file=\$(mktemp -p "$dir/mail" XXXXXXXX) && cat >"\$file" && chmod 644 "\$file" || exit 75
-printf 'sender=%s\nrecipient=%s\n' "\$1" "\$2" >"\$file.env" && mv "\$file" "\$file.eml"
-END
-}
-
 sendmail_script() {
     cat <<END
 #!/bin/sh
@@ -126,17 +96,17 @@ start() {
     # No DNS, no NIS.
     printf 'hosts\tfiles\naliases\tfiles\n' >"$dir/services"
     mc "$@" >"$dir/sendmail.mc"
-    LD_LIBRARY_PATH=$libraries "$SENDMAIL_ROOT/usr/bin/m4" -D_CF_DIR_="$macros/" "$macros/m4/cf.m4" \
+    LD_LIBRARY_PATH=$libraries "$MTA_ROOT/usr/bin/m4" -D_CF_DIR_="$macros/" "$macros/m4/cf.m4" \
         "$dir/sendmail.mc" >"$dir/sendmail.cf" || fail "m4 cannot make $dir/sendmail.cf"
     "${CC:-cc}" -shared -fPIC -O1 "-DLOG_FILE=\"$dir/log\"" -o "$dir/shim.so" "$here/sendmail_shim.c"
-    deliver_script >"$dir/deliver"
+    deliver_script
     sendmail_script >"$dir/sendmail"
-    chmod 755 "$dir/deliver" "$dir/sendmail"
+    chmod 755 "$dir/sendmail"
     # It goes into the background when its socket listens; the file with its process id follows.
     (cd "$dir" && ./sendmail -bd) || fail "sendmail did not start on port $1:
 $(cat "$dir/log")"
     tries=200
-    while [ ! -s "$dir/pid" ]; do
+    while [ ! -s "$pid_file" ]; do
         [ $tries -gt 0 ] || fail "sendmail did not start on port $1:
 $(cat "$dir/log")"
         sleep 0.05
@@ -144,31 +114,12 @@ $(cat "$dir/log")"
     done
 }
 
-stop() {
-    pid=$(daemon_pid) || return 0
-    [ -n "$pid" ] || return 0
-    kill "$pid" 2>/dev/null || true
-    tries=200
-    while kill -0 "$pid" 2>/dev/null && [ $tries -gt 0 ]; do
-        sleep 0.05
-        tries=$((tries - 1))
-    done
-    kill -KILL "$pid" 2>/dev/null || true
-    rm -f "$dir/pid"
-    # So that whoever made DIR can remove it.
-    [ -z "${SUDO_UID:-}" ] || chown -R "$SUDO_UID" "$dir"
+held() {
+    find "$dir/queue" -name 'hf*' -exec sed -n 's/^q//p' {} + | sort
 }
 
-case $command in
-start)
-    [ $# -ge 3 ] || fail "$usage"
-    if pid=$(daemon_pid) && kill -0 "$pid" 2>/dev/null; then
-        fail "$dir: sendmail runs here already, process $pid"
-    fi
-    shift 2
-    start "$@"
-    ;;
-held) find "$dir/queue" -name 'hf*' -exec sed -n 's/^q//p' {} + | sort ;;
-stop) stop ;;
-*) fail "$usage" ;;
-esac
+if [ "$command" = held ]; then
+    held
+else
+    obey "$@"
+fi

@@ -183,9 +183,7 @@ impl Mta {
             let files = files(&self.dir().join("queue/hold"));
             return Ok(files.iter().map(|_| "held".to_owned()).collect());
         }
-        let (variable, root) = self.kind.root()?;
-        let mut held = Command::new(self.kind.script());
-        let output = run(held.env(variable, root).arg("held").arg(self.dir()), ADVICE)?;
+        let output = run(self.kind.script()?.arg("held").arg(self.dir()), ADVICE)?;
         let reasons = String::from_utf8_lossy(&output.stdout).into_owned();
         Ok(reasons.lines().map(|reason| format!("held: {reason}")).collect())
     }
@@ -290,12 +288,8 @@ impl Drop for Mta {
         if std::thread::panicking() {
             eprintln!("log of {}:\n{}", self.kind.name(), self.log());
         }
-        let Ok((variable, root)) = self.kind.root() else {
-            return;
-        };
-        let mut stop = Command::new(self.kind.script());
-        stop.env(variable, root).arg("stop");
-        if let Err(e) = run(stop.arg(self.dir.path()), ADVICE) {
+        let script = self.kind.script();
+        if let Err(e) = script.and_then(|mut stop| run(stop.arg("stop").arg(self.dir()), ADVICE)) {
             eprintln!("{e}");
         }
     }

@@ -4,7 +4,7 @@ use super::{ADVICE, Mta};
 use crate::filter::{free_port, postfix_notation};
 use c_tests::error::run;
 use c_tests::{Error, Packages, Result};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::AtomicUsize;
 
@@ -28,30 +28,31 @@ impl Kind {
 
     /// Its version.
     pub fn version(self) -> Result<String> {
-        let (packages, package) = match self {
-            Self::Postfix => (&["postfix"][..], "postfix"),
-            Self::Sendmail => (SENDMAIL_PACKAGES, "sendmail-bin"),
-        };
-        Packages::unpack(packages)?.version(package)
+        self.packages()?.version(match self {
+            Self::Postfix => "postfix",
+            Self::Sendmail => "sendmail-bin",
+        })
     }
 
-    pub(super) fn script(self) -> PathBuf {
+    fn packages(self) -> Result<Packages> {
+        Packages::unpack(match self {
+            Self::Postfix => &["postfix"],
+            Self::Sendmail => &["sendmail-bin", "sendmail-cf", "m4"],
+        })
+    }
+
+    /// The script that starts and stops it.
+    pub(super) fn script(self) -> Result<Command> {
         let script = match self {
             Self::Postfix => "postfix.sh",
             Self::Sendmail => "sendmail.sh",
         };
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("mta").join(script)
-    }
-
-    pub(super) fn root(self) -> Result<(&'static str, PathBuf)> {
-        Ok(match self {
-            Self::Postfix => ("POSTFIX_ROOT", Packages::unpack(&["postfix"])?.root),
-            Self::Sendmail => ("SENDMAIL_ROOT", Packages::unpack(SENDMAIL_PACKAGES)?.root),
-        })
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("mta").join(script);
+        let mut command = Command::new(path);
+        command.env("MTA_ROOT", self.packages()?.root);
+        Ok(command)
     }
 }
-
-const SENDMAIL_PACKAGES: &[&str] = &["sendmail-bin", "sendmail-cf", "m4"];
 
 /// An MTA that is not started yet.
 #[derive(Clone, Debug)]
@@ -101,11 +102,10 @@ impl Setup {
             }
             Kind::Sendmail => lines.extend(milters),
         }
-        let (variable, root) = kind.root()?;
+        let mut start = kind.script()?;
         let dir = tempfile::tempdir().map_err(|e| Error::new("make a temporary directory", e))?;
         let mta = Mta { kind, dir, port: free_port()?, sessions: AtomicUsize::new(0) };
-        let mut start = Command::new(kind.script());
-        start.env(variable, root).arg("start").arg(mta.dir.path());
+        start.arg("start").arg(mta.dir.path());
         run(start.arg(mta.port.to_string()).args(lines), ADVICE)?;
         Ok(mta)
     }
