@@ -27,7 +27,9 @@ fetch() {
 
 if [ "$(id -u)" != 0 ]; then
     command -v sudo >/dev/null || fail "$name must be started by root, and there is no sudo"
-    [ "$command" != start ] || fetch >/dev/null
+    case $command in
+    start | run) fetch >/dev/null ;;
+    esac
     exec sudo -n "MTA_ROOT=$MTA_ROOT" "$0" "$@"
 fi
 
@@ -57,18 +59,28 @@ stop() {
         done
         kill -KILL "$pid" 2>/dev/null || true
     fi
-    rm -f "$pid_file"
     # So that whoever made DIR can remove it.
     [ -z "${SUDO_UID:-}" ] || chown -R "$SUDO_UID" "$dir"
+    rm -f "$pid_file"
+}
+
+# Until standard input ends; so it is stopped as well when whoever holds the other end is killed.
+run() {
+    trap stop EXIT
+    # Nobody may be left to read the line.
+    trap 'exit 1' HUP INT PIPE TERM
+    start "$@" </dev/null
+    echo running
+    cat >/dev/null
 }
 
 obey() {
     case $command in
-    start)
+    start | run)
         [ $# -ge 3 ] || fail "$usage"
         ! running || fail "$dir: $name runs here already, process $pid"
         shift 2
-        start "$@"
+        "$command" "$@"
         ;;
     stop) stop ;;
     *) fail "$usage" ;;

@@ -2,6 +2,7 @@
 # A Postfix of one's own on 127.0.0.1: started for one test, stopped and gone after it.
 #
 #   postfix.sh start DIR PORT [LINE...]    LINE: of main.cf, such as "milter_protocol = 2"
+#   postfix.sh run   DIR PORT [LINE...]    start, a line "running", and stop when standard input ends
 #   postfix.sh stop  DIR
 #
 # It accepts mail for any recipient but reject@... on PORT and delivers into DIR/mail, one pair of files

@@ -2,6 +2,7 @@
 # A sendmail of one's own on 127.0.0.1: started for one test, stopped and gone after it.
 #
 #   sendmail.sh start DIR PORT [LINE...]    LINE: of the .mc file, such as an INPUT_MAIL_FILTER
+#   sendmail.sh run   DIR PORT [LINE...]    start, a line "running", and stop when standard input ends
 #   sendmail.sh held  DIR                   says why messages are quarantined, a line for each
 #   sendmail.sh stop  DIR
 #

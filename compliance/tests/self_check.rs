@@ -1,11 +1,21 @@
-//! The comparison finds a fault: otherwise nothing that it says is worth anything.
+//! The comparison finds a fault, otherwise nothing that it says is worth anything; and the tests leave
+//! nothing behind.
 
+use c_tests::milter::POLL;
 use compliance::compare::PRELOADED;
 use compliance::filter::{Socket, compiled};
 use compliance::mta::Kind;
 use compliance::{Filter, Linkage, Mta, Observation, Pair, compare, page};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long an MTA may take to stop.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Of a header that ours adds one bit is wrong.
 #[test]
@@ -56,4 +66,48 @@ fn one_wrong_bit_is_found() {
     // And the page does not get to claim it.
     let rows = format!("{:?}", page::recorded().unwrap());
     assert!(!rows.contains("with a fault"), "{rows}");
+}
+
+/// Names the MTA that a second run of the test below starts, to be killed with it.
+const KILLED_WITH: &str = "COMPLIANCE_KILLED_WITH";
+
+/// Not even a test that is killed leaves its MTA behind.
+#[test]
+fn an_mta_ends_with_its_test() {
+    if let Some(name) = std::env::var_os(KILLED_WITH) {
+        let kind = [Kind::Postfix, Kind::Sendmail].into_iter().find(|kind| name == kind.name());
+        let mta = Mta::of(kind.unwrap()).start().unwrap();
+        println!("\nstarted {}", mta.dir().display());
+        loop {
+            std::thread::park();
+        }
+    }
+    for (kind, pid_file) in [(Kind::Postfix, "queue/pid/master.pid"), (Kind::Sendmail, "pid")] {
+        // Where the killed one leaves its directory.
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "an_mta_ends_with_its_test", "--nocapture"]);
+        command.env(KILLED_WITH, kind.name()).env("TMPDIR", dir.path());
+        let mut test = command.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(test.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let started = lines.filter_map(|line| line.strip_prefix("started ").map(str::to_owned));
+        let pid_file = Path::new(&{ started }.next().unwrap()).join(pid_file);
+        let pid = fs::read_to_string(&pid_file).unwrap();
+        let program = Path::new("/proc").join(pid.lines().next().unwrap().trim()).join("exe");
+        let running = || fs::read_link(&program).is_ok();
+        assert!(running(), "{}", kind.name());
+        test.kill().unwrap();
+        test.wait().unwrap();
+        let start = Instant::now();
+        while running() || pid_file.exists() {
+            assert!(
+                start.elapsed() < PATIENCE,
+                "{} still runs: {}",
+                kind.name(),
+                program.display()
+            );
+            std::thread::sleep(POLL);
+        }
+    }
 }

@@ -15,8 +15,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+mod process;
 mod setup;
 
+use process::Process;
 pub use setup::{Kind, Setup};
 
 const ADVICE: &str = "scripts/test.sh prepares a machine for these tests";
@@ -41,6 +43,8 @@ pub struct Delivery {
 /// A running MTA; stopped when dropped.
 #[derive(Debug)]
 pub struct Mta {
+    /// Before its directory, which is removed after it.
+    _process: Process,
     kind: Kind,
     dir: TempDir,
     port: u16,
@@ -287,10 +291,6 @@ impl Drop for Mta {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("log of {}:\n{}", self.kind.name(), self.log());
-        }
-        let script = self.kind.script();
-        if let Err(e) = script.and_then(|mut stop| run(stop.arg("stop").arg(self.dir()), ADVICE)) {
-            eprintln!("{e}");
         }
     }
 }

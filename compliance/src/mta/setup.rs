@@ -1,8 +1,7 @@
 //! Which MTA, with which milters and settings.
 
-use super::{ADVICE, Mta};
+use super::{Mta, Process};
 use crate::filter::{free_port, postfix_notation};
-use c_tests::error::run;
 use c_tests::{Error, Packages, Result};
 use std::path::Path;
 use std::process::Command;
@@ -102,11 +101,11 @@ impl Setup {
             }
             Kind::Sendmail => lines.extend(milters),
         }
-        let mut start = kind.script()?;
         let dir = tempfile::tempdir().map_err(|e| Error::new("make a temporary directory", e))?;
-        let mta = Mta { kind, dir, port: free_port()?, sessions: AtomicUsize::new(0) };
-        start.arg("start").arg(mta.dir.path());
-        run(start.arg(mta.port.to_string()).args(lines), ADVICE)?;
-        Ok(mta)
+        let port = free_port()?;
+        let mut script = kind.script()?;
+        script.arg("run").arg(dir.path()).arg(port.to_string()).args(lines);
+        let process = Process::start(&mut script)?;
+        Ok(Mta { _process: process, kind, dir, port, sessions: AtomicUsize::new(0) })
     }
 }
