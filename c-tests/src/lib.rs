@@ -7,6 +7,7 @@
 //! compile     C or C++ source -> Program (one object, linked dynamically and statically)
 //! linkage     which library a Program runs with, as a std::process::Command
 //! machine     another processor or C library, ours run there
+//! output      what a program prints, within a time limit
 //! milter      starts a filter, waits for its socket, collects its log, stops it
 //! ```
 //!
@@ -19,6 +20,7 @@ pub mod linkage;
 pub mod machine;
 pub mod milter;
 pub mod ours;
+pub mod output;
 pub mod packages;
 pub mod paths;
 pub mod random;

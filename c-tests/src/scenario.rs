@@ -3,6 +3,7 @@
 use crate::compile::{Compile, Program};
 use crate::error::{Error, Result};
 use crate::linkage::Linkage;
+use crate::output::output_within;
 use crate::paths;
 use crate::syslog::Log;
 use crate::trace::session::expand;
@@ -10,8 +11,11 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::Mutex;
+use std::time::Duration;
+
+/// How long a scenario may take before it is killed; the slowest takes 11 s.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One scenario.
 #[derive(Clone, Debug)]
@@ -90,7 +94,7 @@ pub fn run(program: &Program, linkage: Linkage, scenario: &Scenario) -> Result<S
         let replace = |text: String, (name, value): &(String, String)| text.replace(name, value);
         command.arg(places.iter().fold(argument.clone(), replace));
     }
-    let done = command.stdin(Stdio::null()).output().map_err(fail)?;
+    let done = output_within(&mut command, PATIENCE).map_err(|e| Error::new(&scenario.name, e))?;
     let mut out = String::from_utf8_lossy(&done.stdout).into_owned();
     for line in String::from_utf8_lossy(&done.stderr).lines() {
         out.push_str(&format!("stderr: {line}\n"));
