@@ -1,8 +1,9 @@
 //! docs/differences.md: nothing in it is stale, and the entries that take more than one session.
 
 use c_tests::differences::{assert_differs, assert_ours, entries};
+use c_tests::trace::play::{self, Played};
 use c_tests::trace::session::{Session, parse};
-use c_tests::trace::{TraceMilter, matrix, play, process, suite};
+use c_tests::trace::{TraceMilter, matrix, process, suite};
 use c_tests::{Linkage, paths, scenario};
 use std::collections::BTreeSet;
 
@@ -42,14 +43,17 @@ fn every_entry_is_shown_by_a_test() {
     assert_eq!(stale, Vec::<String>::new(), "no test shows these entries");
 }
 
-/// Plays the named sessions of a text one after the other in one process.
-fn in_one_process(linkage: Linkage, sessions: &[Session]) -> Vec<String> {
+/// Plays sessions one after the other in one process.
+fn in_one_process(linkage: Linkage, sessions: &[Session]) -> Vec<Played> {
     let program = process::program().unwrap();
     let milter = TraceMilter::start(&program, linkage, &sessions[0].registration).unwrap();
-    sessions
-        .iter()
-        .map(|session| play::play(&milter, session).unwrap().transcript.letters())
-        .collect()
+    sessions.iter().map(|session| play::play(&milter, session).unwrap()).collect()
+}
+
+/// Letters of the replies to each.
+fn letters(linkage: Linkage, sessions: &[Session]) -> Vec<String> {
+    let played = in_one_process(linkage, sessions);
+    played.iter().map(|played| played.transcript.letters()).collect()
 }
 
 #[test]
@@ -62,11 +66,8 @@ fn one_connection_does_not_change_another() {
     let order = [sessions[0].clone(), sessions[1].clone(), sessions[0].clone()];
     assert_differs(
         "D1",
-        (
-            in_one_process(Linkage::ReferenceDynamic, &order),
-            ["Oc", "Oc", "Occ"].map(Into::into).into(),
-        ),
-        (in_one_process(Linkage::OursDynamic, &order), ["Oc", "Oc", "Oc"].map(Into::into).into()),
+        (letters(Linkage::ReferenceDynamic, &order), ["Oc", "Oc", "Occ"].map(Into::into).into()),
+        (letters(Linkage::OursDynamic, &order), ["Oc", "Oc", "Oc"].map(Into::into).into()),
     );
 }
 
@@ -77,7 +78,7 @@ fn large_packets_of_one_connection_do_not_change_another() {
                 > O 6 1ff {p} | C h U | mail | head | B \"x\"*100000 | E | Q\n";
     let sessions = parse(text).unwrap();
     let order = [sessions[1].clone(), sessions[0].clone(), sessions[1].clone()];
-    let seen = in_one_process(Linkage::OursDynamic, &order);
+    let seen = letters(Linkage::OursDynamic, &order);
     assert_eq!(seen, ["Occcccc", "Occcccccc", "Occcccc"]);
 }
 
@@ -85,10 +86,8 @@ fn only(text: &str) -> Session {
     parse(text).unwrap().pop().unwrap()
 }
 
-fn played(linkage: Linkage, session: &Session) -> play::Played {
-    let program = process::program().unwrap();
-    let milter = TraceMilter::start(&program, linkage, &session.registration).unwrap();
-    play::play(&milter, session).unwrap()
+fn played(linkage: Linkage, session: &Session) -> Played {
+    in_one_process(linkage, std::slice::from_ref(session)).pop().unwrap()
 }
 
 /// A last name without value ends the list; every other look-up stays inside the packet.
@@ -130,4 +129,26 @@ fn a_broken_promise_is_logged_once() {
         log.iter().filter(|line| *line == promise).count()
     };
     assert_differs("D15", (lines(Linkage::ReferenceDynamic), 3), (lines(Linkage::OursDynamic), 1));
+}
+
+#[test]
+fn log_lines_have_the_number_of_their_session() {
+    let text = "session too old\nfilter all\n> O 1 1ff 1fffff\n\
+                session without an address\nfilter all\n\
+                > O 6 1ff 1fffff | X C \"h\\004\\04\\d2not an address\\00\"\n";
+    let sessions = parse(text).unwrap();
+    let lines = |linkage| -> Vec<String> {
+        in_one_process(linkage, &sessions).into_iter().flat_map(|played| played.log).collect()
+    };
+    let wanted = |first: u32, second: u32| {
+        vec![
+            format!("err trace: st_optionneg[{first}]: protocol version too old 1 < 2"),
+            format!("err trace: connect[{second}]: inet_aton failed"),
+        ]
+    };
+    assert_differs(
+        "D54",
+        (lines(Linkage::ReferenceDynamic), wanted(0, 0)),
+        (lines(Linkage::OursDynamic), wanted(1, 2)),
+    );
 }

@@ -68,7 +68,7 @@ fn reference_static_equals_reference_dynamic() {
 
 /// Lines that the reference logs and ours does not; ours may log more.
 fn unlogged(key: &Key, theirs: &[String], ours: &[String]) -> Vec<String> {
-    // Every session of the reference has the number 0.
+    // Entry D54: every session of the reference has the number 0.
     let plain = |line: &String| -> String {
         let digits = |c: char| c.is_ascii_digit();
         line.split('[').map(|part| part.trim_start_matches(digits)).collect::<Vec<_>>().join("[")
