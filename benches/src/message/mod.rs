@@ -1,37 +1,13 @@
-//! The messages that loads send, as scripts: bytes to write, and the exact bytes to expect.
+//! The messages that loads send.
 
 use milter_mta::wire::command::Origin;
-use milter_mta::wire::{BODY_CHUNK, Command, flags, frame};
+use milter_mta::wire::{BODY_CHUNK, Command, flags};
 use std::net::Ipv4Addr;
-use std::ops::Range;
 
-/// One write of an MTA, and what the filter answers.
-#[derive(Clone, Debug)]
-pub struct Step {
-    /// What to send, as a range of [`Script::bytes`].
-    pub send: Range<usize>,
-    /// What comes back, as a range of [`Script::bytes`]; empty if nothing does.
-    pub expect: Range<usize>,
-    /// The SMTP client acts here: a client that pauses does so before this step.
-    pub turn: bool,
-    /// The reply ends a message.
-    pub ends: bool,
-    /// The connection is closed once this is sent.
-    pub hangup: bool,
-    /// Letter of the last command sent, for error messages.
-    pub letter: u8,
-}
+mod steps;
 
-/// What an MTA sends on one connection.
-#[derive(Clone, Debug, Default)]
-pub struct Script {
-    /// All bytes, which steps refer to.
-    pub bytes: Vec<u8>,
-    /// The first message's session from negotiation to the end, then the steps of one more message.
-    pub steps: Vec<Step>,
-    /// The step that begins another message on the same connection.
-    pub again: usize,
-}
+use steps::Builder;
+pub use steps::{Script, Step};
 
 /// What kind of session a script is.
 #[derive(Clone, Debug)]
@@ -94,6 +70,8 @@ const HEADERS: [(&str, &str); 20] = [
     ("X-Mailer-Trace", "desk.example.org 9B21D400E2 1759744800"),
 ];
 
+const CONTINUE: &[(u8, &[u8])] = &[(b'c', b"")];
+
 /// What the programs answer at the end of a message; the same texts as in programs/options.h.
 const CHANGES: [(u8, &[u8]); 4] = [
     (b'h', b"X-Bench-Checked\0yes, by a filter that is measured\0"),
@@ -111,11 +89,9 @@ const ID: (&[u8], &[u8]) = (b"i", b"4F0C2A1B3C");
 pub fn connect_and_quit() -> Script {
     let mut b = Builder::default();
     b.negotiate(false);
-    if let Some(step) = b.script.steps.last_mut() {
-        step.ends = true;
-    }
+    b.ends();
     b.command(Command::Quit);
-    b.step(Reply::None);
+    b.step(&[]);
     b.hangup();
     b.script
 }
@@ -153,7 +129,7 @@ pub fn script(shape: &Shape) -> Script {
     b.command(Command::Abort);
     b.command(Command::Abort);
     b.command(Command::Quit);
-    b.step(Reply::None);
+    b.step(&[]);
     b.hangup();
     b.script.again = b.script.steps.len();
     // Postfix sends the abort that ends a message along with the next command.
@@ -162,73 +138,12 @@ pub fn script(shape: &Shape) -> Script {
     b.script
 }
 
-enum Reply {
-    None,
-    Continue,
-    Negotiation { no_reply: bool },
-    Changes,
-}
-
-#[derive(Default)]
-struct Builder {
-    script: Script,
-    /// Bytes of the step being built.
-    pending: Vec<u8>,
-    letter: u8,
-    turn: bool,
-}
-
 impl Builder {
-    fn command(&mut self, command: Command<'_>) {
-        self.letter = command.letter();
-        command.encode(&mut self.pending);
-    }
-
-    fn macros(&mut self, target: u8, pairs: &[(&[u8], &[u8])]) {
-        Command::Macros { target, pairs }.encode(&mut self.pending);
-    }
-
-    /// The next step begins with an action of the SMTP client.
-    fn turn(&mut self) {
-        self.turn = true;
-    }
-
-    fn hangup(&mut self) {
-        if let Some(step) = self.script.steps.last_mut() {
-            step.hangup = true;
-        }
-    }
-
     /// Ends a step with a plain reply, unless replies were agreed away.
     fn reply(&mut self, shape: &Shape) {
         if !shape.no_reply {
-            self.step(Reply::Continue);
+            self.step(CONTINUE);
         }
-    }
-
-    fn step(&mut self, reply: Reply) {
-        let bytes = &mut self.script.bytes;
-        let send = bytes.len()..bytes.len() + self.pending.len();
-        bytes.append(&mut self.pending);
-        match &reply {
-            Reply::None => {}
-            Reply::Continue => frame::put(bytes, b'c', &[]),
-            Reply::Negotiation { no_reply } => {
-                let steps = flags::protocol::NOUNKNOWN | if *no_reply { NO_REPLY } else { 0 };
-                let words = [flags::VERSION, ACTIONS, steps];
-                frame::put(bytes, b'O', &words.map(u32::to_be_bytes).concat());
-            }
-            Reply::Changes => {
-                for (letter, payload) in CHANGES {
-                    frame::put(bytes, letter, payload);
-                }
-            }
-        }
-        let expect = send.end..bytes.len();
-        let ends = matches!(reply, Reply::Changes);
-        let turn = std::mem::take(&mut self.turn);
-        let step = Step { send, expect, turn, ends, hangup: false, letter: self.letter };
-        self.script.steps.push(step);
     }
 
     fn negotiate(&mut self, no_reply: bool) {
@@ -237,7 +152,9 @@ impl Builder {
             actions: flags::action::ALL,
             protocol: flags::protocol::ALL,
         });
-        self.step(Reply::Negotiation { no_reply });
+        let protocol = flags::protocol::NOUNKNOWN | if no_reply { NO_REPLY } else { 0 };
+        let words = [flags::VERSION, ACTIONS, protocol];
+        self.step(&[(b'O', &words.map(u32::to_be_bytes).concat())]);
     }
 
     fn message(&mut self, shape: &Shape) {
@@ -271,7 +188,7 @@ impl Builder {
         self.macros(b'T', &[ID]);
         self.command(Command::Data);
         // Without replies, Postfix writes when it hands the connection to its next process.
-        self.step(if shape.no_reply { Reply::None } else { Reply::Continue });
+        self.step(if shape.no_reply { &[] } else { CONTINUE });
         self.content(shape);
     }
 
@@ -293,7 +210,8 @@ impl Builder {
         }
         self.macros(b'E', &[ID]);
         self.command(Command::EndOfBody);
-        self.step(Reply::Changes);
+        self.step(&CHANGES);
+        self.ends();
     }
 }
 
@@ -317,6 +235,7 @@ fn body(size: usize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use milter_mta::wire::frame;
 
     /// Letters of the packets in one write.
     fn letters(script: &Script, step: &Step) -> Vec<u8> {
