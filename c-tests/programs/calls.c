@@ -4,6 +4,7 @@
  * output, so that descriptors 0 to 2 can be closed. */
 #include "calls.h"
 #include "daemon.h"
+#include "mta.h"
 #include "signals.h"
 #include <sys/wait.h>
 

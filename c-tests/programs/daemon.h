@@ -5,6 +5,7 @@
 #include "calls.h"
 #include <grp.h>
 #include <limits.h>
+#include <poll.h>
 #include <sys/resource.h>
 
 #define ANSWER_BOUND 20000 /* milliseconds */
