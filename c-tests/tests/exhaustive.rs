@@ -3,6 +3,7 @@
 use c_tests::random::{Generated, Outcome, PROFILES, Pair, Profile};
 use c_tests::trace::matrix::COMMANDS;
 use c_tests::trace::process::program;
+use c_tests::trace::script::callback_of;
 use c_tests::trace::text::quote;
 use std::collections::BTreeMap;
 
@@ -24,19 +25,6 @@ const STATES: [(&str, &[&str]); 14] = [
     ("QNC", &["C host U", "M <a@b>", "R <c@d>", "E", "K"]),
 ];
 
-const CALLBACKS: [(char, &str); 10] = [
-    ('C', "connect"),
-    ('H', "helo"),
-    ('M', "envfrom"),
-    ('R', "envrcpt"),
-    ('T', "data"),
-    ('L', "header"),
-    ('N', "eoh"),
-    ('B', "body"),
-    ('E', "eom"),
-    ('U', "unknown"),
-];
-
 fn written((letter, payload): &(char, &[u8])) -> String {
     match payload {
         [] => format!("X {letter}"),
@@ -52,7 +40,7 @@ fn play(profile: &Profile) -> BTreeMap<&'static str, usize> {
     let mut problems = Vec::new();
     for (state, before) in STATES {
         for command in &COMMANDS {
-            let callback = CALLBACKS.iter().find(|(letter, _)| *letter == command.0);
+            let callback = callback_of(command.0);
             let results: &[i64] = if callback.is_some() { &[0, 1, 2, 3, 4, 7, 8] } else { &[0] };
             for result in results {
                 for after in &COMMANDS {
@@ -60,8 +48,8 @@ fn play(profile: &Profile) -> BTreeMap<&'static str, usize> {
                     session.commands.extend(before.iter().map(|text| (*text).to_owned()));
                     session.commands.push(written(command));
                     session.commands.push(written(after));
-                    if let Some((letter, name)) = callback {
-                        let earlier = before.iter().filter(|text| text.starts_with(*letter));
+                    if let Some(name) = callback {
+                        let earlier = before.iter().filter(|text| text.starts_with(command.0));
                         let call = earlier.count() + 1;
                         session.on.push(format!("{name}#{call}: return {result}"));
                         session.results.insert((name, call), *result);

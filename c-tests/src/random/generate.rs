@@ -6,6 +6,7 @@ use super::states::{in_message, reachable, target};
 use super::triggers::{Results, Session};
 use crate::trace::command::packet;
 use crate::trace::process::Registration;
+use crate::trace::script::callback_of;
 use crate::trace::text::quote;
 use fastrand::Rng;
 
@@ -186,19 +187,7 @@ fn behaviour(
     results: &mut Results,
     careful: bool,
 ) -> Option<String> {
-    let callback = match letter {
-        b'C' => "connect",
-        b'H' => "helo",
-        b'M' => "envfrom",
-        b'R' => "envrcpt",
-        b'T' => "data",
-        b'L' => "header",
-        b'N' => "eoh",
-        b'B' => "body",
-        b'E' => "eom",
-        b'U' => "unknown",
-        _ => return None,
-    };
+    let callback = callback_of(letter)?;
     let n = session.next_call(callback);
     let mut operations = Vec::new();
     while rng.u8(0..if letter == b'E' { 2 } else { 5 }) == 0 {

@@ -7,6 +7,7 @@ use super::profile::Profile;
 use super::states::number::*;
 use super::states::{in_message, reachable, target};
 use crate::trace::process::Registration;
+use crate::trace::script::callback_of;
 use std::collections::BTreeMap;
 
 /// Results of callbacks: name and number of the call; continue if absent.
@@ -143,19 +144,12 @@ impl<'a> Session<'a> {
     /// The callback of an accepted command and what its result means.
     fn run(&mut self, letter: u8, payload: &[u8], results: &Results, begins: bool) -> Effect {
         let callback = match letter {
-            b'C' => "connect",
-            b'H' => "helo",
-            b'M' => "envfrom",
-            b'R' => "envrcpt",
-            b'T' => "data",
-            b'L' => "header",
-            b'N' => "eoh",
-            b'B' => "body",
-            b'E' => "eom",
-            b'U' => "unknown",
             b'A' => "abort",
             b'K' | b'Q' => "close",
-            _ => return Effect::default(),
+            _ => match callback_of(letter) {
+                Some(callback) => callback,
+                None => return Effect::default(),
+            },
         };
         if self.has(callback)
             && let Some(trigger) = malformed(letter, payload)

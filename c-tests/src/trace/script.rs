@@ -20,6 +20,23 @@ pub const CALLBACKS: [&str; 13] = [
     "negotiate",
 ];
 
+/// The callback that answers a command.
+pub fn callback_of(letter: impl Into<char>) -> Option<&'static str> {
+    Some(match letter.into() {
+        'C' => "connect",
+        'H' => "helo",
+        'M' => "envfrom",
+        'R' => "envrcpt",
+        'T' => "data",
+        'L' => "header",
+        'N' => "eoh",
+        'B' => "body",
+        'E' => "eom",
+        'U' => "unknown",
+        _ => return None,
+    })
+}
+
 /// Names of the callback results.
 pub const RESULTS: [(&str, i64); 8] = [
     ("continue", 0),
