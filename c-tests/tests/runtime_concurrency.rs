@@ -73,9 +73,7 @@ fn callbacks_that_never_return_hold_up_nobody_else() {
             other.quit();
         }
     }
-    filter.wait_until("15 blocked callbacks", |lines| {
-        lines.iter().filter(|line| line.ends_with(" blocked")).count() == 15
-    });
+    filter.wait_until_blocked("blocked", 15);
     // All of them wait in opening the pipe, so one opening releases all.
     pipe.release();
     for session in &mut blocked {
@@ -110,11 +108,7 @@ fn slow_and_fast_callbacks_side_by_side() {
             session.mail();
             session.rest();
         }
-        let blocked = format!("slow{round}.");
-        filter.wait_until("8 slow callbacks", |lines| {
-            let inside = |l: &&String| l.starts_with(&blocked) && l.ends_with(" blocked");
-            lines.iter().filter(inside).count() == 8
-        });
+        filter.wait_until_blocked(&format!("slow{round}."), 8);
         pipe.release();
         for mut session in slow.drain(..) {
             assert_eq!(session.reply(), 'c');

@@ -5,6 +5,7 @@ mod runtime_support;
 use c_tests::Linkage;
 use c_tests::differences::assert_ours;
 use milter_mta::Client;
+use runtime_support::blocking::Pipe;
 use runtime_support::{BOUND, Filter, Session, eventually};
 use rustix::process::Signal;
 use std::time::Instant;
@@ -75,7 +76,7 @@ fn says_no_thread(filter: &Filter) -> bool {
 }
 
 /// Blocks so many callbacks that no thread is left for anybody else.
-fn block_all(filter: &Filter, count: usize) -> (runtime_support::Pipe, Vec<Session>) {
+fn block_all(filter: &Filter, count: usize) -> (Pipe, Vec<Session>) {
     let pipe = filter.pipe();
     let mut sessions: Vec<Session> = (0..count).map(|n| filter.session(&format!("b{n}"))).collect();
     filter.session("limits").task("helo", "nproc 0");
@@ -129,9 +130,7 @@ fn a_shortage_of_threads_that_passes_is_made_up_for() {
         session.rest();
         session.quit();
     }
-    filter.wait_until("all callbacks blocked", |lines| {
-        lines.iter().filter(|line| line.ends_with(" blocked")).count() == 24
-    });
+    filter.wait_until_blocked("b", 24);
     pipe.release();
     for session in &mut blocked {
         assert_eq!(session.reply(), 'c');

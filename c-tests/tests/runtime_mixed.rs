@@ -63,10 +63,7 @@ fn no_short_session_waits_behind_a_long_one() {
         // From the second on, the end of message is known to be slow.
         burst(&filter, number);
     }
-    filter.wait_until("all long callbacks", |lines| {
-        lines.iter().filter(|line| line.starts_with("long") && line.ends_with(" blocked")).count()
-            == LONG
-    });
+    filter.wait_until_blocked("long", LONG);
     assert!(filter.threads() > LONG, "each of the long ones has a thread");
     pipe.release();
     for mut session in long {

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub(crate) mod blocking;
 mod session;
 
 use c_tests::milter::POLL;
@@ -9,11 +10,8 @@ use c_tests::syslog::FILE_VARIABLE;
 use c_tests::{Compile, Linkage, Milter, Program};
 use milter_mta::{Client, ConnSpec};
 use rustix::process::{Pid, Signal, kill_process};
-use std::ffi::CString;
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -159,22 +157,6 @@ impl Filter {
         session
     }
 
-    /// A named pipe for the task "block".
-    pub(crate) fn pipe(&self) -> Pipe {
-        let n = self.pipes.get();
-        self.pipes.set(n + 1);
-        let path = self.milter.dir().join(format!("pipe{n}"));
-        let name = CString::new(path.to_str().unwrap()).unwrap();
-        let mode = rustix::fs::Mode::RWXU;
-        rustix::fs::mknodat(rustix::fs::CWD, name, rustix::fs::FileType::Fifo, mode, 0).unwrap();
-        // The filter may run as another user.
-        for (place, mode) in [(self.milter.dir(), 0o755), (&path, 0o644)] {
-            std::fs::set_permissions(place, Permissions::from_mode(mode)).unwrap();
-        }
-        let writer = File::options().read(true).write(true).open(&path).unwrap();
-        Pipe { path, writer }
-    }
-
     /// Signals the process, or its child if it has forked.
     pub(crate) fn signal(&self, signal: Signal) {
         let events = self.events();
@@ -265,25 +247,6 @@ impl Description {
             fds,
             stop_signals_blocked: value("blocked=") != "0",
         }
-    }
-}
-
-/// See [`Filter::pipe`].
-pub(crate) struct Pipe {
-    path: PathBuf,
-    writer: File,
-}
-
-impl Pipe {
-    /// The task that blocks until [`Pipe::release`].
-    pub(crate) fn block(&self) -> String {
-        format!("block {}", self.path.display())
-    }
-
-    /// Ends the block, for callbacks that are in it and for those yet to come.
-    pub(crate) fn release(self) {
-        std::fs::remove_file(&self.path).unwrap();
-        drop(self.writer);
     }
 }
 
