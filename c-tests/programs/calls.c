@@ -97,8 +97,10 @@ static void join_mta(void)
 	char text[4096];
 	ssize_t n;
 
-	while ((n = read(mta_pipe, text, sizeof text)) > 0)
-		(void)!write(out, text, (size_t)n);
+	/* A timer of the filter's may interrupt it. */
+	while ((n = read(mta_pipe, text, sizeof text)) > 0 || (n < 0 && errno == EINTR))
+		if (n > 0)
+			(void)!write(out, text, (size_t)n);
 	waitpid(mta_pid, NULL, 0);
 	close(mta_pipe);
 }
