@@ -136,10 +136,22 @@ fn places(dir: &Path) -> Vec<(String, String)> {
     vec![pad(107), pad(106), ("{dir}".into(), dir.clone())]
 }
 
+/// The program that plays scenarios.
+fn program() -> Result<Program> {
+    Compile::c("programs/calls.c").flag("-D_GNU_SOURCE").build()
+}
+
+/// Plays one scenario again; what comes of it.
+pub fn run_again(linkage: Linkage, name: &str) -> Result<String> {
+    let all = scenarios()?;
+    let scenario = all.iter().find(|scenario| scenario.name == name);
+    run(&program()?, linkage, scenario.ok_or_else(|| Error(format!("no scenario {name}")))?)
+}
+
 /// Runs all scenarios; most of the time they wait, so many go at once.
 pub fn run_all(linkage: Linkage) -> Result<BTreeMap<String, String>> {
     const AT_ONCE: usize = 16;
-    let program = Compile::c("programs/calls.c").flag("-D_GNU_SOURCE").build()?;
+    let program = program()?;
     let mut all = scenarios()?;
     all.retain(|scenario| linkage.is_ours() || !scenario.only_ours);
     let queue = Mutex::new(all);

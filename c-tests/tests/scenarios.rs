@@ -4,7 +4,7 @@
 //! an entry of docs/differences.md is named; read the change before committing it.
 
 use c_tests::differences::entries;
-use c_tests::scenario::{Scenario, run_all, scenarios};
+use c_tests::scenario::{Scenario, run_again, run_all, scenarios};
 use c_tests::{Linkage, paths};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,10 +12,14 @@ use std::sync::OnceLock;
 
 const RECORDED: &str = "programs/scenarios-ours.txt";
 
+/// How often the reference plays, where that matters.
+const REFERENCE_RUNS: usize = 3;
+
 /// What the reference does. Its threads race with each other at a stop, so that a rare outcome of
 /// one run is looked for in a second and a third before it counts.
 fn reference() -> impl Iterator<Item = &'static BTreeMap<String, String>> {
-    static RUNS: [OnceLock<BTreeMap<String, String>>; 3] = [const { OnceLock::new() }; 3];
+    static RUNS: [OnceLock<BTreeMap<String, String>>; REFERENCE_RUNS] =
+        [const { OnceLock::new() }; REFERENCE_RUNS];
     RUNS.iter().map(|run| run.get_or_init(|| run_all(Linkage::ReferenceDynamic).unwrap()))
 }
 
@@ -74,11 +78,13 @@ fn compare(linkage: Linkage) {
 
 #[test]
 fn reference_static_equals_reference_dynamic() {
-    let other = run_all(Linkage::ReferenceStatic).unwrap();
-    for (name, outcome) in &other {
-        if !reference().any(|run| &run[name] == outcome) {
-            let first = reference().next().map(|run| &run[name]);
-            assert_eq!(first, Some(outcome), "{name}");
+    for (name, outcome) in run_all(Linkage::ReferenceStatic).unwrap() {
+        let known = |outcome: &String| reference().any(|run| run[&name] == *outcome);
+        let mut again =
+            (1..REFERENCE_RUNS).map(|_| run_again(Linkage::ReferenceStatic, &name).unwrap());
+        if !known(&outcome) && !again.any(|outcome| known(&outcome)) {
+            let first = reference().next().map(|run| &run[&name]);
+            assert_eq!(first, Some(&outcome), "{name}");
         }
     }
 }
