@@ -148,7 +148,7 @@ impl Macros {
 
     /// All stages, the first one first.
     fn stages(&mut self) -> impl DoubleEndedIterator<Item = &mut Stage> {
-        let late = self.late.iter_mut().flat_map(|late| late.iter_mut());
+        let late = self.late.as_mut().map_or_else(Default::default, |late| late.as_mut_slice());
         self.early.iter_mut().chain(late)
     }
 
@@ -165,8 +165,7 @@ impl Macros {
         if name.is_empty() {
             return None;
         }
-        let late = self.late.as_mut().map_or_else(Default::default, |late| late.as_mut_slice());
-        for stage in late.iter_mut().rev().chain(self.early.iter_mut().rev()) {
+        for stage in self.stages().rev() {
             if let Some(value) = stage.find(name) {
                 return stage.bytes.get_mut(value);
             }

@@ -134,9 +134,9 @@ impl SocketOutput {
     /// Sends what is held back.
     pub(super) fn flush(&self) {
         let mut held = self.held.lock();
-        if let Some(Held(bytes)) = held.take().map(|held| *held) {
+        if let Some(packets) = held.take() {
             // The connection is about to be closed in any case.
-            let _reported = self.write(&bytes, Ok(0));
+            let _reported = self.write(&packets.0, Ok(0));
         }
     }
 
@@ -184,12 +184,12 @@ impl Output for SocketOutput {
             };
         }
         let now = now || self.through.load(Ordering::Relaxed);
-        let Held(bytes) = &mut **held.get_or_insert_default();
-        encode(bytes, letter, payload);
-        if now || bytes.len() > HELD_MAX {
-            let Held(bytes) = held.take().map(|held| *held).unwrap_or_default();
-            return self.write(&bytes, Ok(0));
+        let mut packets = held.take().unwrap_or_default();
+        encode(&mut packets.0, letter, payload);
+        if now || packets.0.len() > HELD_MAX {
+            return self.write(&packets.0, Ok(0));
         }
+        *held = Some(packets);
         Ok(())
     }
 

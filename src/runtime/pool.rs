@@ -4,6 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+
 use super::connection::{Connection, Job, Place, Scratch, TurnEnd};
 use super::crew::Crew;
 use super::drive::drive;
@@ -13,7 +15,6 @@ use crate::sys::clock::Time;
 use crate::sys::jitter::Mutex;
 use crate::sys::log::Priority;
 use crate::sys::thread::spawn;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
 /// How long a thread without work stays.
 const IDLE_MAX: Duration = Duration::from_secs(10);

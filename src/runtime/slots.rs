@@ -129,7 +129,7 @@ impl Slots {
         self.running = None;
         let place = self.get_mut(slot)?;
         place.connection = Some(connection);
-        if place.deadline.is_some() { None } else { self.time(slot, options) }
+        self.time(slot, options)
     }
 
     /// Whether a slot is this session's.

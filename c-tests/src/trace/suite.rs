@@ -81,12 +81,14 @@ fn run_group(program: &Program, group: &[(&Key, &Session)], linkage: Linkage) ->
     let mut milter: Option<TraceMilter> = None;
     let mut results = Results::new();
     for (key, session) in group {
-        let mut outcome = play_next(program, key, session, linkage, &mut milter);
-        for _ in 1..if linkage.is_ours() { 1 } else { REFERENCE_TRIES } {
-            if outcome.is_err() {
-                outcome = play_next(program, key, session, linkage, &mut milter);
+        let mut left = if linkage.is_ours() { 1 } else { REFERENCE_TRIES };
+        let outcome = loop {
+            let outcome = play_next(program, key, session, linkage, &mut milter);
+            left -= 1;
+            if outcome.is_ok() || left == 0 {
+                break outcome;
             }
-        }
+        };
         results.insert((*key).clone(), outcome.map_err(|e| e.to_string()));
     }
     results
