@@ -152,8 +152,8 @@ mod tests {
         assert_eq!(deadlines.due(start), None);
         assert_eq!([deadlines.due(at(5)), deadlines.due(at(5))], [Some(2), Some(1)]);
         assert_eq!(deadlines.due(at(5)), None);
-        // A hundred years, which do not come.
-        let far = at(100 * 366 * 86_400);
+        // Too late for an entry, by a millisecond: that must not make it early.
+        let far = Time::from_milliseconds(1 << (u64::BITS - SLOT_BITS));
         deadlines.insert(far, Deadlines::SLOT_MAX);
         deadlines.insert(at(86_400), 0);
         assert_eq!(deadlines.first(), Some(at(86_400)));
