@@ -22,13 +22,20 @@ exported() {
     readelf -W --dyn-syms "$1" | awk '$5 == "GLOBAL" && !/ UND / && !/ ABS / { print $NF }' | LC_ALL=C sort
 }
 
+# Finds out whether commands can be run as root, before any is; asks for a password where one is due.
+may_be_root() {
+    [ "$(id -u)" != 0 ] && [ -z "${root_allowed:-}" ] || return 0
+    command -v sudo >/dev/null || die "$1 needs root, and there is no sudo; run this as root"
+    sudo true || die "$1 needs root, and sudo does not let $(id -un) run commands (above is what it says); run this as root, or as a user who may use sudo"
+    root_allowed=yes
+}
+
 as_root() {
+    may_be_root "\"$*\""
     if [ "$(id -u)" = 0 ]; then
         "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
     else
-        die "this needs root and there is no sudo; run as root: $*"
+        sudo "$@"
     fi
 }
 
@@ -42,7 +49,8 @@ minor_of() {
 find_rust() {
     given=$PATH
     # Ubuntu keeps versioned toolchains in /usr/lib/rust-1.NN/bin.
-    for bin in "" "$HOME/.cargo/bin:" $(find /usr/lib -maxdepth 2 -path '/usr/lib/rust-1.*/bin' -printf '%p:\n' 2>/dev/null | sort -rV); do
+    # The last one counts where an older one, or a rustup without a toolchain, hides the distribution's.
+    for bin in "" "${CARGO_HOME:-${HOME:-}/.cargo}/bin:" $(find /usr/lib -maxdepth 2 -path '/usr/lib/rust-1.*/bin' -printf '%p:\n' 2>/dev/null | sort -rV) /usr/bin:; do
         export PATH="$bin$given"
         if [ "$(minor_of cargo)" -ge $RUST_MINOR ] && [ "$(minor_of rustc)" -ge $RUST_MINOR ]; then
             return 0
@@ -101,8 +109,9 @@ look() {
     lacking=
     want cc gcc
     want /usr/include/stdio.h libc6-dev
-    # Cargo checks the certificate of the crate registry.
-    want "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" ca-certificates
+    # Cargo checks the certificate of the crate registry; Debian's does so with this file, whatever
+    # SSL_CERT_FILE names.
+    want /etc/ssl/certs/ca-certificates.crt ca-certificates
     for need in "$@"; do
         case $need in
         build) ;;
@@ -154,22 +163,34 @@ look() {
     done
 }
 
+# Unattended upgrades may be at work: waits for them for a while, as a person would.
+apt_get() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@"
+}
+
 install_packages() {
     command -v apt-get >/dev/null ||
         die "this is not Debian or Ubuntu; install by hand what these packages have:$*"
     echo "Missing on this machine:$*"
+    may_be_root "installing them"
     echo "Installing now: apt-get install$*"
     # Never remove a package to make room: which one to keep is not this script's decision.
     # shellcheck disable=SC2086,SC2048 # words are packages
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends --no-remove $* ||
-        die "apt-get could not install$*; see above"
+    apt_get -o Dpkg::Use-Pty=0 install -y --no-install-recommends --no-remove $* ||
+        die "apt-get could not install$*: what it says is above (E: ...)"
 }
 
 refresh_lists() {
     [ -z "${lists_fresh:-}" ] || return 0
     command -v apt-get >/dev/null || return 0
+    may_be_root "apt-get update"
     echo "Fetching the package lists: apt-get update"
-    as_root apt-get -q update || die "apt-get update failed: is the package mirror reachable?"
+    if ! apt_get update; then
+        # Often it is one foreign repository of many: the lists that are there may do.
+        apt-cache show libc6 >/dev/null 2>&1 ||
+            die "apt-get update failed, and there are no package lists from before; what it says is above (E: ...)"
+        echo "apt-get update failed (what it says is above); going on with the package lists that are there" >&2
+    fi
     lists_fresh=yes
 }
 
@@ -195,10 +216,10 @@ setup() {
     find_rust || die "cargo and rustc are still not 1.$RUST_MINOR or newer:$lacking"
     case " $* " in
     *" test "*)
+        # Only root can start Postfix; ask for the password now, not in the middle of the tests.
+        may_be_root "starting mail servers for the tests"
         # The tests fetch packages (never install them), for which apt needs its lists.
         apt-cache show postfix >/dev/null 2>&1 || refresh_lists
-        # Only root can start Postfix; ask for the password now, not in the middle of the tests.
-        as_root true
         ;;
     esac
     case " $* " in
