@@ -4,7 +4,7 @@
 # EXAMPLE is disclaimer (the default), rhubarb, gatekeeper or rewrite. It is compiled from examples-c/,
 # run with the library just built, and played one message by milter-try, as an MTA would do it. Prints
 # the conversation, and as a diff what the milter changed. Installs what building needs and this
-# machine lacks, and says so first.
+# machine lacks, and says so first. In colour on a terminal, unless NO_COLOR is set.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -19,29 +19,63 @@ esac
 setup build
 
 built=${CARGO_TARGET_DIR:-target}/release
+bold='' plain=''
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ]; then
+    bold=$(printf '\033[1m') plain=$(printf '\033[0m')
+fi
+# A word as a shell takes it.
+quoted() {
+    case $1 in
+    '' | *[!A-Za-z0-9_./:=@%+,{}-]*) printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")" ;;
+    *) printf %s "$1" ;;
+    esac
+}
+# A command, which can be pasted.
+show() {
+    printf '%s+' "$bold"
+    for word; do
+        printf ' '
+        quoted "$word"
+    done
+    printf '%s\n' "$plain"
+}
 run() {
-    echo "+ $*"
+    show "$@"
     "$@"
 }
-run cargo build --release --package libmilter --package milter-mta
+if [ ! -e "$built/libmilter.so" ]; then
+    echo "Building the library and milter-try: a minute or two on two processors, 200 MB below ${CARGO_TARGET_DIR:-target}"
+fi
+run cargo build --release --package libmilter --package milter-mta --bin milter-try
 run "${CC:-cc}" -O2 -Wall -Wextra -Iinclude -o "$built/$example" "examples-c/$example.c" -L"$built" -lmilter
 
 # milter-try puts a fresh socket in the place of {socket}; the rest are arguments of the example.
-status=0
 case $example in
 disclaimer)
-    run "$built/milter-try" --macro mail:auth_authen=ada -- \
-        "$built/disclaimer" "{socket}" "Example Ltd, registered in Ruritania" || status=$?
+    set -- --macro mail:auth_authen=ada -- \
+        "$built/disclaimer" "{socket}" "Example Ltd, registered in Ruritania"
     ;;
-rhubarb) run "$built/milter-try" -- "$built/rhubarb" "{socket}" rhubarb || status=$? ;;
-gatekeeper)
-    run "$built/milter-try" --from seller@spam.example -- \
-        "$built/gatekeeper" "{socket}" || status=$?
-    ;;
-rewrite)
-    run "$built/milter-try" -- \
-        "$built/rewrite" "{socket}" sender@example.org ada@example.com || status=$?
-    ;;
+rhubarb) set -- -- "$built/rhubarb" "{socket}" rhubarb ;;
+gatekeeper) set -- --from seller@spam.example -- "$built/gatekeeper" "{socket}" ;;
+rewrite) set -- -- "$built/rewrite" "{socket}" sender@example.org ada@example.com ;;
 esac
+echo "An MTA hands a message to the milter; after -> stands what the milter answers."
+status=0
+run "$built/milter-try" "$@" || status=$?
 # Up to 13 it is the verdict on the message, and to reject it is gatekeeper's job.
 [ "$status" -le 13 ] || exit "$status"
+
+others=
+for other in disclaimer rhubarb gatekeeper rewrite; do
+    [ "$other" = "$example" ] || others="$others $other"
+done
+cat <<END
+
+${bold}What to try next$plain
+  another example, one of$others:
+      scripts/demo.sh ${others##* }
+  a message and a milter of your own, as it is installed:
+      $built/milter-try message.eml -- /usr/sbin/my-milter -p {socket}
+  the tests, side by side with sendmail's library:
+      scripts/test.sh
+END

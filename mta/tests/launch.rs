@@ -249,3 +249,13 @@ fn an_interrupted_run_leaves_nothing_behind() {
     let left: Vec<_> = std::fs::read_dir(directory.path()).unwrap().flatten().collect();
     assert_eq!(left.len(), 1, "{left:?}");
 }
+
+#[test]
+fn the_command_in_the_report_can_be_pasted() {
+    let output = run(&[], &["{socket}", "M=y550 5.7.1 it's no\\0"]);
+    let shown = String::from_utf8(output.stdout).unwrap();
+    let line = shown.lines().find(|line| line.starts_with("Milter")).expect("what was started");
+    let echoed = Command::new("sh").args(["-c", &format!("printf '%s|' {}", &line[11..])]).output();
+    let words = String::from_utf8(echoed.unwrap().stdout).unwrap();
+    assert!(words.ends_with("|M=y550 5.7.1 it's no\\0|"), "{words}");
+}

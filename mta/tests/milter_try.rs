@@ -53,6 +53,48 @@ fn the_exit_status_tells_the_verdict() {
     }
 }
 
+/// Text without escape sequences of colour.
+fn without_colour(text: &str) -> String {
+    let mut pieces = text.split('\x1b');
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (code, rest) = piece.split_once('m').expect("an escape sequence of colour");
+        assert!(code.strip_prefix('[').is_some_and(|code| code.parse::<u8>().is_ok()), "{piece:?}");
+        out.push_str(rest);
+    }
+    out
+}
+
+#[test]
+fn colour_changes_nothing_but_the_colour() {
+    // The fake milter's socket has another name in each run.
+    let report = |script, options: &[&str]| {
+        let text = stdout(&run(script, options));
+        text.split_once("\n").expect("a first line, with the socket").1.to_owned()
+    };
+    for script in [&["E=hX-Seen\\0yes\\0;bnew\r\n;c"][..], &["M=y550 5.7.1 no\0"], &["T=t"]] {
+        let plain = report(script, &["--color", "never"]);
+        assert!(!plain.contains('\x1b'), "{plain}");
+        assert_eq!(report(script, &[]), plain, "not a terminal");
+        let painted = report(script, &["--color=always"]);
+        assert_ne!(painted, plain);
+        assert_eq!(without_colour(&painted), plain);
+    }
+    let output = run(&[], &["--color", "red"]);
+    assert_eq!(status(&output), 64);
+    assert!(stderr(&output).contains("none of auto, always and never"), "{}", stderr(&output));
+}
+
+#[test]
+fn aborts_that_mean_nothing_are_told_apart() {
+    let aside = "abort      (routine: no message is open any more)\n";
+    let text = stdout(&run(&[], &[]));
+    assert_eq!(text.matches("abort").count(), text.matches(aside).count(), "{text}");
+    // The first ends the refused message, the second is for none.
+    let text = stdout(&run(&["M=r"], &[]));
+    assert!(text.contains(&format!("  abort\n  {aside}")), "{text}");
+}
+
 #[test]
 fn the_worst_of_several_verdicts_counts() {
     let output = run(&["M=c", "M=r", "M=c"], &["--count", "3", "-q"]);

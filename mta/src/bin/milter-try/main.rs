@@ -5,6 +5,7 @@ mod json;
 mod library;
 mod milter;
 mod options;
+mod paint;
 mod place;
 mod play;
 mod processes;

@@ -11,6 +11,7 @@ use lexopt::prelude::*;
 use milter_mta::session::{ClientInfo, Mta, Profile, Stage, Timeouts};
 use milter_mta::{ConnSpec, spec};
 
+use crate::paint::When;
 use crate::status::Failure;
 use values::{CLIENT_PORT, added_macro, client, number, seconds};
 
@@ -52,6 +53,7 @@ pub(crate) struct Options {
     pub(crate) profile: Profile,
     pub(crate) json: bool,
     pub(crate) quiet: bool,
+    pub(crate) color: When,
     pub(crate) files: Vec<PathBuf>,
     pub(crate) command: Vec<OsString>,
 }
@@ -102,6 +104,7 @@ pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Request, Failure> {
             }
             Long("json") => options.json = true,
             Long("quiet") | Short('q') => options.quiet = true,
+            Long("color") => options.color = values::when(&text(&mut words)?)?,
             Value(file) => options.files.push(file.into()),
             _ => return Err(wrong(word.unexpected())),
         }
@@ -134,6 +137,7 @@ fn defaults(command: Vec<OsString>) -> Options {
         profile: Profile::new(Mta::Postfix),
         json: false,
         quiet: false,
+        color: When::Auto,
         files: Vec::new(),
         command,
     }

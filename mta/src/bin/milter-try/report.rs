@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use milter_mta::session::{Outcome, SmtpReply, Stage, Verdict};
 
+use crate::paint::{self, Paint, paint};
 use crate::play::{Job, Record};
 use crate::text::{diff, printable};
 
@@ -12,7 +13,8 @@ use crate::text::{diff, printable};
 pub(crate) fn line(out: &mut String, label: &str, text: &str) {
     let mut lines = text.lines();
     let first = lines.next().unwrap_or_default();
-    let _ = writeln!(out, "{label:<11}{first}");
+    let label = paint(Paint::Name, &format!("{label:<11}"));
+    let _ = writeln!(out, "{label}{first}");
     for more in lines {
         let _ = writeln!(out, "{:11}{more}", "");
     }
@@ -26,7 +28,7 @@ pub(crate) fn outcome(job: &Job, index: usize, outcome: &Outcome) -> String {
         let text = format!("{number} of {all}: {}", job.mail(index).name);
         line(&mut out, "Message", &text);
     }
-    line(&mut out, "Verdict", &verdict(outcome));
+    line(&mut out, "Verdict", &paint(colour(outcome.verdict), &verdict(outcome)));
     line(&mut out, "Reply", &reply_text(&outcome.reply));
     for place in &outcome.recipients {
         if let Some(reply) = &place.refused {
@@ -44,7 +46,7 @@ pub(crate) fn outcome(job: &Job, index: usize, outcome: &Outcome) -> String {
             if envelope.is_empty() && message.is_empty() {
                 line(&mut out, "Changes", "none");
             } else {
-                let _ = write!(out, "\n{envelope}{message}");
+                let _ = write!(out, "\n{}{}", paint::diff(&envelope), paint::diff(&message));
             }
             if after.recipients.is_empty() {
                 line(&mut out, "Remark", "no recipient is left: the MTA drops the message");
@@ -52,6 +54,14 @@ pub(crate) fn outcome(job: &Job, index: usize, outcome: &Outcome) -> String {
         }
     }
     out
+}
+
+fn colour(verdict: Verdict) -> Paint {
+    match verdict {
+        Verdict::Accept => Paint::Good,
+        Verdict::Quarantine => Paint::Change,
+        Verdict::Reject | Verdict::Tempfail | Verdict::Discard => Paint::Bad,
+    }
 }
 
 fn verdict(outcome: &Outcome) -> String {

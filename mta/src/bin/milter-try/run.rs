@@ -15,7 +15,7 @@ use crate::options::Options;
 use crate::play::{self, Broken, Job, Mail, Record};
 use crate::status::{Failure, Status};
 use crate::transcript::Transcript;
-use crate::{interrupt, library, place, processes, put, report};
+use crate::{interrupt, library, paint, place, processes, put, report};
 
 /// How long a started milter may take to accept, unless told otherwise.
 const WAIT: Duration = Duration::from_secs(10);
@@ -28,6 +28,7 @@ const SAMPLE: &[u8] = include_bytes!("sample.eml");
 
 /// Does what the command line says.
 pub(crate) fn run(options: &Options) -> Result<Status, Failure> {
+    paint::choose(options.color);
     let mut run =
         Run { options, facts: MilterFacts::default(), sessions: Vec::new(), started: false };
     let result = run.all();
@@ -162,7 +163,7 @@ impl Run<'_> {
         self.started = true;
         let mut out = String::new();
         if let Some(milter) = milter {
-            report::line(&mut out, "Milter", &self.facts.command.join(" "));
+            report::line(&mut out, "Milter", &quoted(&self.facts.command));
             let (library, remark) = loaded(milter, self.facts.library.take().map(PathBuf::from));
             report::line(&mut out, "Library", remark.as_ref().unwrap_or(&library));
             self.facts.library = Some(library);
@@ -196,6 +197,12 @@ impl Run<'_> {
         self.facts.ending = Some(ending);
         self.facts.output = Some(output);
     }
+}
+
+/// A command as a shell takes it.
+fn quoted(command: &[String]) -> String {
+    let words = command.iter().map(String::as_str);
+    shlex::try_join(words).unwrap_or_else(|_| command.join(" "))
 }
 
 /// Messages and envelope.

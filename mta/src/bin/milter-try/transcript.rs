@@ -6,6 +6,7 @@ use milter_mta::session::{Event, Stage};
 use milter_mta::wire::flags::{action, describe, protocol};
 use milter_mta::wire::{Command, Origin, Reply};
 
+use crate::paint::{Paint, paint};
 use crate::text::one_line;
 
 /// Column where details begin.
@@ -49,12 +50,22 @@ pub(crate) struct Transcript {
     shown: Pairs,
     /// Column of an unfinished line, 0 if there is none.
     column: usize,
+    /// A message has begun and has not come to its end.
+    in_message: bool,
 }
 
 impl Transcript {
     /// Prints, or keeps entries, or both.
     pub(crate) fn new(print: bool, keep: bool) -> Transcript {
-        Transcript { entries: Vec::new(), print, keep, pending: None, shown: Vec::new(), column: 0 }
+        Transcript {
+            entries: Vec::new(),
+            print,
+            keep,
+            pending: None,
+            shown: Vec::new(),
+            column: 0,
+            in_message: false,
+        }
     }
 
     /// Takes note of an event.
@@ -74,12 +85,22 @@ impl Transcript {
             Event::Sent(command) => {
                 let (name, text) = in_words(command);
                 match command {
+                    // MTAs send it whenever they are done with a message, delivered or not.
+                    Command::Abort if !self.in_message => {
+                        let aside = "(routine: no message is open any more)";
+                        self.start_line(name, &paint(Paint::Aside, aside));
+                    }
                     // Folded as it is in the message.
                     Command::Header { value, .. } if value.contains(&b'\n') => {
                         let fold = format!("\n{:DETAIL$}  ", "");
                         self.start_line(name, &text.replace("\\n\\t", &fold));
                     }
                     _ => self.start_line(name, &wrapped(&text, "")),
+                }
+                match command {
+                    Command::Mail(_) => self.in_message = true,
+                    Command::EndOfBody | Command::Abort => self.in_message = false,
+                    _ => {}
                 }
                 let own = command.letter();
                 let macros = match self.pending.take_if(|(target, _)| *target == own) {
@@ -166,20 +187,21 @@ impl Transcript {
     fn start_line(&mut self, name: &str, text: &str) {
         self.finish_line();
         let line = format!("  {name:<10} {text}");
-        let line = line.trim_end();
-        self.put(line);
-        let last = line.rsplit('\n').next().unwrap_or_default();
+        let last = line.trim_end().rsplit('\n').next().unwrap_or_default();
         self.column = last.chars().count();
+        let line = format!("  {} {text}", paint(Paint::Name, &format!("{name:<10}")));
+        self.put(line.trim_end());
     }
 
     fn show_reply(&mut self, text: &str) {
         let short = text.chars().count() + REPLY <= WIDTH;
         if self.column == 0 || self.column > REPLY - 1 || !short {
             self.finish_line();
-            self.put(&format!("{:DETAIL$}-> {}\n", "", unfolded(text)));
+            let text = painted(text, &unfolded(text));
+            self.put(&format!("{:DETAIL$}-> {text}\n", ""));
         } else {
             let gap = REPLY - self.column;
-            self.put(&format!("{:gap$}-> {text}\n", ""));
+            self.put(&format!("{:gap$}-> {}\n", "", painted(text, text)));
         }
         self.column = 0;
     }
@@ -192,6 +214,19 @@ impl Transcript {
             let _ = out.flush();
         }
     }
+}
+
+/// A reply in its colour, line by line: what it does to the message stands at its beginning.
+fn painted(reply: &str, shown: &str) -> String {
+    let kind = match reply.split([' ', ',']).next().unwrap_or_default() {
+        "continue" | "accept" => Paint::Good,
+        "reject" | "tempfail" | "discard" | "shutdown" | "connection" => Paint::Bad,
+        "(none" | "skip" | "progress" | "version" => Paint::Aside,
+        code if code.starts_with(['4', '5']) => Paint::Bad,
+        _ => Paint::Change,
+    };
+    let lines: Vec<String> = shown.split('\n').map(|line| paint(kind, line)).collect();
+    lines.join("\n")
 }
 
 /// A reply with its line breaks where they are, or broken between words if it is long.

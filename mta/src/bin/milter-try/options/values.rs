@@ -7,6 +7,7 @@ use milter_mta::session::{ClientInfo, Stage};
 use milter_mta::wire::Origin;
 
 use super::AddedMacro;
+use crate::paint::When;
 use crate::status::Failure;
 
 /// The SMTP client's port; any will do.
@@ -22,6 +23,16 @@ pub(super) fn seconds(option: &str, text: &str) -> Result<Duration, Failure> {
     parsed.filter(|bound| *bound <= LONGEST).ok_or_else(|| {
         Failure::usage(format!("{option}: \"{text}\" is not a number of seconds up to a day"))
     })
+}
+
+/// Reads when there is colour.
+pub(super) fn when(text: &str) -> Result<When, Failure> {
+    match text {
+        "auto" => Ok(When::Auto),
+        "always" => Ok(When::Always),
+        "never" => Ok(When::Never),
+        _ => Err(Failure::usage(format!("--color: \"{text}\" is none of auto, always and never"))),
+    }
 }
 
 /// Reads a number from 1 to `most`.
