@@ -133,7 +133,7 @@ for target in $run; do
     diff c-tests/symbols.txt "$here/symbols.txt" || die "$target exports other names than c-tests/symbols.txt lists"
     echo "Running the sessions: $target"
     C_TESTS_MACHINE=$machine LIBMILTER_DIR=$here C_TESTS_MACHINE_STATIC=$unwinder/libunwind.a \
-        cargo test --quiet --package c-tests --test sessions -- ours_dynamic ours_static ||
+        cargo test --quiet --package c-tests -- sessions::ours_dynamic sessions::ours_static ||
         die "the library for $target differs; run again: scripts/cross.sh $target"
     table="$table$target: sessions with shared and static library
 "

@@ -22,9 +22,9 @@ play() {
 round=0
 while [ "$round" -lt "${JITTER_ROUNDS:-1}" ]; do
     round=$((round + 1))
-    play --test runtime_own_threads --test runtime_stop --test runtime_mixed --test runtime_limits --test runtime_timeouts
+    play -- runtime_own_threads:: runtime_stop:: runtime_mixed:: runtime_limits:: runtime_timeouts::
     # The one that is about any timing.
     for _ in 1 2 3 4 5 6 7 8; do
-        play --test runtime_stress
+        play runtime_stress::
     done
 done

@@ -60,4 +60,4 @@ old cargo rustc --quiet --release --locked --package libmilter --lib --crate-typ
 
 exported "$work/target/release/libmilter.so" >"$work/symbols.txt"
 diff c-tests/symbols.txt "$work/symbols.txt" || die "built with this compiler the library exports other names than c-tests/symbols.txt lists"
-LIBMILTER_DIR=$work/target/release cargo test --quiet --package c-tests --test sessions -- ours_dynamic ours_static
+LIBMILTER_DIR=$work/target/release cargo test --quiet --package c-tests -- sessions::ours_dynamic sessions::ours_static

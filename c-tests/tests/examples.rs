@@ -1,10 +1,8 @@
 //! The example filters do what their head comments say, with either library in every linkage.
 
-mod examples_support;
-
+use crate::examples_support::example;
 use c_tests::error::run;
 use c_tests::{Compile, Headers, Linkage, Milter};
-use examples_support::example;
 use milter_mta::mail::{Envelope, Message};
 use milter_mta::session::{ClientInfo, Event, Mta, Outcome, Profile, Session, Verdict};
 use milter_mta::{Client, ConnSpec};

@@ -1,6 +1,6 @@
 //! Random sessions with both libraries.
 //!
-//! `SESSIONS=200000 SEED=7 cargo test -p c-tests --test random` plays more of them, or others.
+//! `SESSIONS=200000 SEED=7 cargo test -p c-tests random::` plays more of them, or others.
 
 use c_tests::random::{Generated, Outcome, PROFILES, Pair, Profile, generate};
 use c_tests::trace::process::{Registration, program};

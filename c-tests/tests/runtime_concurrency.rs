@@ -1,9 +1,7 @@
 //! Callbacks of many sessions at once: none waits for another, none overlaps with its own.
 
-mod runtime_support;
-
+use super::runtime_support::{Filter, Session, eventually};
 use c_tests::Linkage;
-use runtime_support::{Filter, Session, eventually};
 use std::collections::BTreeMap;
 
 /// As many as a busy MTA has processes.

@@ -1,10 +1,8 @@
 //! Descriptors and processes: what there is before smfi_main, what children inherit, forking.
 
-mod runtime_support;
-
+use crate::runtime_support::{Description, Filter, Session};
 use c_tests::Linkage;
 use c_tests::differences::assert_ours;
-use runtime_support::{Description, Filter, Session};
 use std::fs;
 
 /// Close-on-exec in the flags of /proc/PID/fdinfo, which are octal.

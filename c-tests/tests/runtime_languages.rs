@@ -1,10 +1,8 @@
 //! Filters in C++ and in C as of 1989, with our header and with the reference's.
 
-mod runtime_support;
-
+use crate::runtime_support::{BOUND, Session};
 use c_tests::{Compile, Headers, Linkage, Milter, Program};
 use milter_mta::Client;
-use runtime_support::{BOUND, Session};
 
 /// The reference's header is older than some warnings of today's compilers.
 const STRICT: [&str; 4] = ["-Wall", "-Wextra", "-Werror", "-pedantic"];

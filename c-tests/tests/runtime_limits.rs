@@ -1,12 +1,10 @@
 //! When descriptors or threads run out, sessions wait and nothing is lost.
 
-mod runtime_support;
-
+use crate::runtime_support::blocking::Pipe;
+use crate::runtime_support::{BOUND, Filter, Session, eventually};
 use c_tests::Linkage;
 use c_tests::differences::assert_ours;
 use milter_mta::Client;
-use runtime_support::blocking::Pipe;
-use runtime_support::{BOUND, Filter, Session, eventually};
 use rustix::process::Signal;
 use std::time::Instant;
 
@@ -154,7 +152,7 @@ fn smfi_main_fails_if_it_gets_no_thread_at_all() {
 
 /// A filter whose administrator allows so many threads for callbacks.
 fn with_limit(threads: &str) -> Filter {
-    let mut command = Linkage::OursDynamic.command(&runtime_support::program()).unwrap();
+    let mut command = Linkage::OursDynamic.command(&crate::runtime_support::program()).unwrap();
     command.env("LIBMILTER_MAX_THREADS", threads);
     let filter = Filter::launch_command(command, "unix:{dir}/socket", &[]);
     filter.wait_for("ready ");

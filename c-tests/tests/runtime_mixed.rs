@@ -1,8 +1,6 @@
 //! Callbacks of a few microseconds beside callbacks that take for ever, a thousand sessions in bursts.
 
-mod runtime_support;
-
-use runtime_support::{Filter, Session, eventually};
+use crate::runtime_support::{Filter, Session, eventually};
 
 /// Sessions whose end of message blocks until all others are done.
 const LONG: usize = 200;

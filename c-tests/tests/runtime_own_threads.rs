@@ -4,11 +4,9 @@
 //! run again. In each of them the filter checks in every callback that the session's thread is the one
 //! it began on, and that the thread had no session before.
 
-#![allow(
-    clippy::duplicate_mod,
-    reason = "each of the test programs has its own copy of the support"
-)]
+#![allow(clippy::duplicate_mod, reason = "the copies run with another mode of the library")]
 
+#[path = "runtime_support/mod.rs"]
 mod runtime_support;
 
 #[path = "runtime_concurrency.rs"]

@@ -1,10 +1,8 @@
 //! Ten thousand idle sessions, and peers that are no MTAs.
 
-mod runtime_support;
-
+use crate::runtime_support::{BOUND, Filter, Session, eventually};
 use c_tests::differences::assert_ours;
 use milter_mta::Client;
-use runtime_support::{BOUND, Filter, Session, eventually};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 
 /// Threads that may exist while nothing is going on, however many sessions there are.

@@ -1,10 +1,8 @@
 //! Stopping: by signal, by smfi_stop from anywhere, with sessions in every condition.
 
-mod runtime_support;
-
+use super::runtime_support::{BOUND, Filter, eventually};
 use c_tests::Linkage;
 use c_tests::differences::assert_ours;
-use runtime_support::{Filter, eventually};
 use rustix::process::Signal;
 
 const SIGNALS: [Signal; 3] = [Signal::TERM, Signal::HUP, Signal::INT];
@@ -68,7 +66,7 @@ fn no_connection_is_accepted_while_messages_are_finished() {
     filter.signal(Signal::TERM);
     idle.closed();
     eventually("the socket is closed", || {
-        milter_mta::Client::connect(&filter.spec, runtime_support::BOUND).is_err()
+        milter_mta::Client::connect(&filter.spec, BOUND).is_err()
     });
     busy.rest();
     busy.closed();

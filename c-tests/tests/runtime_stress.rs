@@ -1,11 +1,9 @@
 //! Callbacks about as long as a loop waits before it is passed on, from many sessions at once, with
 //! stops in between: whatever the timing, nothing is lost, done twice, or left behind.
 
-mod runtime_support;
-
+use super::runtime_support::{BOUND, Filter};
 use milter_mta::wire::command::Origin;
 use milter_mta::{Client, ConnSpec};
-use runtime_support::{BOUND, Filter};
 use rustix::process::Signal;
 use std::collections::BTreeMap;
 

@@ -1,9 +1,7 @@
 //! smfi_settimeout: silent, dripping and unreading peers are cut, blocked callbacks are not.
 
-mod runtime_support;
-
+use super::runtime_support::{BOUND, Filter, Session};
 use c_tests::differences::assert_ours;
-use runtime_support::{BOUND, Filter, Session};
 use rustix::event::{PollFd, PollFlags, poll};
 use std::os::fd::AsFd;
 use std::time::Duration;

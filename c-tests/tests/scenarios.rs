@@ -1,6 +1,6 @@
 //! Every scenario around smfi_main with every way of linking: `programs/scenarios.txt`.
 //!
-//! `UPDATE_SESSIONS=1 cargo test -p c-tests --test scenarios` records what our library does where
+//! `UPDATE_SESSIONS=1 cargo test -p c-tests scenarios::` records what our library does where
 //! an entry of docs/differences.md is named; read the change before committing it.
 
 use c_tests::differences::entries;

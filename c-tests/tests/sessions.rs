@@ -1,6 +1,6 @@
 //! Every scripted session with every way of linking; `sessions/*.txt` says what is played.
 //!
-//! `UPDATE_SESSIONS=1 cargo test -p c-tests --test sessions` records what our library does in the
+//! `UPDATE_SESSIONS=1 cargo test -p c-tests sessions::` records what our library does in the
 //! sessions that name a difference; read the change of `sessions/ours` before committing it.
 
 use c_tests::Linkage;

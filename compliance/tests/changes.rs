@@ -1,13 +1,10 @@
 //! Everything a filter can ask for at the end of a message, and two filters in turn.
 
-#[macro_use]
-mod support;
-
+use crate::support::{Run, SHORT, long, probe_with, settings};
 use compliance::compare::BOTH_WAYS;
 use compliance::filter::Socket;
 use compliance::mta::Kind;
 use compliance::{Mta, Observation, Probe, compare};
-use support::{Run, SHORT, long, probe_with, settings};
 
 /// By sender; the probe's rules for each.
 fn all_changes(kind: Kind) {

@@ -1,8 +1,5 @@
 //! The example filters with Postfix and sendmail.
 
-#[macro_use]
-mod support;
-
 use compliance::compare::BOTH_WAYS;
 use compliance::filter::Socket;
 use compliance::mta::Kind;
@@ -112,7 +109,7 @@ fn disclaimer(kind: Kind) {
             "Content-Type: text/html\r\n\r\n<p>hello\r\n",
             "Content-Transfer-Encoding: base64\r\n\r\naGVsbG8K\r\n",
             "Subject: no body\r\n\r\n",
-            &support::long(),
+            &crate::support::long(),
         ]
         .into_iter()
         .enumerate()

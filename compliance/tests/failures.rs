@@ -1,13 +1,10 @@
 //! Filters that die in the middle or are away, and SMTP clients that do.
 
-#[macro_use]
-mod support;
-
+use crate::support::{Run, SHORT, probe_with, settings};
 use compliance::compare::{BOTH_WAYS, PRELOADED};
 use compliance::filter::Socket;
 use compliance::mta::Kind;
 use compliance::{Linkage, Mta, Observation, Probe, Result, Smtp, compare};
-use support::{Run, SHORT, probe_with, settings};
 
 const STAGES: &[&str] =
     &["negotiate", "connect", "helo", "envfrom", "envrcpt", "data", "header", "eoh", "body", "eom"];

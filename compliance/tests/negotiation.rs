@@ -1,11 +1,8 @@
 //! What filter and MTA agree on: protocol versions, stages left out or without reply, macros.
 
-#[macro_use]
-mod support;
-
+use crate::support::{Run, SHORT, long, settings};
 use compliance::mta::Kind;
 use compliance::{Mta, Result};
-use support::{Run, SHORT, long, settings};
 
 /// Two messages, a refused recipient, an unknown command, RSET.
 fn play(mta: &Mta) -> Result<Vec<String>> {

@@ -87,7 +87,7 @@ fn an_mta_ends_with_its_test() {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "an_mta_ends_with_its_test", "--nocapture"]);
+        command.args(["--exact", "self_check::an_mta_ends_with_its_test", "--nocapture"]);
         command.env(KILLED_WITH, kind.name()).env("TMPDIR", dir.path());
         let mut test = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(test.stdout.take().unwrap()).lines().map(Result::unwrap);

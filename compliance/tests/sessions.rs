@@ -1,13 +1,10 @@
 //! Whole SMTP sessions: what a filter hears of them, and what becomes of the mail.
 
-#[macro_use]
-mod support;
-
+use crate::support::{SHORT, long, probe_with};
 use compliance::compare::BOTH_WAYS;
 use compliance::filter::Socket;
 use compliance::mta::Kind;
 use compliance::{Mta, Observation, Probe, compare};
-use support::{SHORT, long, probe_with};
 
 const NOTHING: &[&str] = &[];
 

@@ -1,10 +1,8 @@
 //! Mail that comes in other ways than by plain SMTP with DATA.
 
-mod support;
-
+use crate::support::{Run, SHORT, long, settings};
 use compliance::Smtp;
 use compliance::mta::Kind;
-use support::{Run, SHORT, long, settings};
 
 /// Postfix' cleanup talks to the filter itself.
 #[test]

@@ -1,12 +1,9 @@
 //! Every verdict at every stage: the replies to the SMTP client, the mail, the MTA's log.
 
-#[macro_use]
-mod support;
-
+use crate::support::{self, Run, probe_with};
 use compliance::filter::Socket;
 use compliance::mta::Kind;
 use compliance::{Mta, Observation, Probe, Result, compare};
-use support::{Run, probe_with};
 
 /// Names of verdicts with the probe's verbs for them.
 const VERDICTS: &[(&str, &[&str])] = &[

@@ -1,9 +1,9 @@
-//! `docs/compatibility.md` says what the other test programs have just shown, no more and no less.
+//! `docs/compatibility.md` says what the other test program has just shown, no more and no less.
 //!
 //! Cargo runs the test programs in the order of their names; this one has to be the last.
 //!
 //! `UPDATE_COMPATIBILITY=1` writes the page anew; `UPDATE_COMPATIBILITY=add` with some of the other
-//! tests, as in `--test played --test zz_page`, puts their rows into it and keeps the others.
+//! tests, as in `-- played:: the_page_is`, puts their rows into it and keeps the others.
 
 use compliance::page;
 

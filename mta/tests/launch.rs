@@ -1,15 +1,13 @@
 //! milter-try with milters that it starts, waits for and stops.
 
-mod support;
-
 use std::io::Read;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::BOUND;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
-use support::BOUND;
 
 const FAKE: &str = env!("CARGO_BIN_EXE_fake-milter");
 

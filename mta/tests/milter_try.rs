@@ -1,11 +1,9 @@
 //! milter-try against milters that run already: verdicts, reports, JSON, many sessions.
 
-mod support;
-
 use std::process::{Command, Output};
 
+use crate::support::listen;
 use serde_json::{Value, json};
-use support::listen;
 
 /// Runs milter-try against a milter by script.
 fn run(script: &[&str], options: &[&str]) -> Output {

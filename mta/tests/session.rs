@@ -1,11 +1,9 @@
 //! Whole sessions against a milter by script: what is sent.
 
-mod support;
-
+use crate::support::session::{MAIL, play, profile};
+use crate::support::{BOUND, letters, start};
 use milter_mta::mail::{Envelope, Message};
 use milter_mta::session::{ClientInfo, Event, Mta, Session, Verdict};
-use support::session::{MAIL, play, profile};
-use support::{BOUND, letters, start};
 
 #[test]
 fn postfix_sends_what_postfix_sends() {

@@ -1,13 +1,11 @@
 //! Whole sessions against a milter by script: what its replies lead to.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::session::{MAIL, play, profile};
+use crate::support::{letters, start};
 use milter_mta::mail::{Envelope, Message};
 use milter_mta::session::{Event, Mta, Session, Stage, Verdict};
-use support::session::{MAIL, play, profile};
-use support::{letters, start};
 
 /// Plays one message and gives verdict, stage, reply and the commands sent.
 fn one(mta: Mta, words: &[&str]) -> (Verdict, Stage, String, String) {

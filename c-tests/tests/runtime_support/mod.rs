@@ -1,6 +1,6 @@
 //! `milters/runtime.c` under test: started with options, watched by its events, driven by clients.
 
-#![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(dead_code, reason = "runtime_own_threads uses a part of its copy")]
 
 pub(crate) mod blocking;
 mod session;
@@ -55,12 +55,13 @@ impl Filter {
 
     /// Starts it without waiting; `{dir}` in the specification is its directory.
     ///
-    /// The test program `runtime_own_threads` runs tests of the others with a thread for each session.
+    /// `runtime_own_threads` runs tests of the others, and a copy of this module, with a thread for
+    /// each session.
     pub(crate) fn launch(linkage: Linkage, spec: &str, options: &[&str]) -> Filter {
         let mut command = linkage.command(&program()).unwrap();
         let mut options = options.to_vec();
         let reference = matches!(linkage, Linkage::ReferenceDynamic | Linkage::ReferenceStatic);
-        if env!("CARGO_CRATE_NAME") == "runtime_own_threads" && !reference {
+        if module_path!().contains("::runtime_own_threads::") && !reference {
             command.env("LIBMILTER_THREADS", "session");
             options.push("own=1");
         }

@@ -1,7 +1,5 @@
 //! What the tests with C filters have in common.
 
-#![allow(dead_code, reason = "each test program uses a part of it")]
-
 pub(crate) use compliance::compare::BOTH_WAYS;
 use compliance::filter::Socket;
 use compliance::mta::Kind;
@@ -90,7 +88,6 @@ pub(crate) fn settings(list: &[&str]) -> Vec<String> {
 }
 
 /// A test with each MTA for each function of the kind of MTA.
-#[allow(unused_macros, reason = "not every test program has such functions")]
 macro_rules! with_both {
     ($($name:ident)*) => {$(
         mod $name {

@@ -6,7 +6,7 @@
 //! means silence. Words for the same letter are used in turn; the last one stays. Without a word a
 //! command is answered `c`, and the offer with its own version, all its actions and no flags.
 
-// Every test program that includes this file uses another part of it.
+// The tests and fake-milter use different parts of it.
 #![allow(dead_code)]
 
 pub(crate) mod session;

@@ -1,0 +1,22 @@
+//! Real MTAs and real milters, and what stands in for them: one program.
+//!
+//! `zz_page` is another one, as it reads what this one has shown.
+
+#[macro_use]
+mod support;
+
+mod changes;
+mod examples;
+mod failures;
+mod milter_clamav;
+mod milter_miltertest;
+mod milter_opendkim;
+mod milter_perl;
+mod milter_python;
+mod milter_spamass;
+mod negotiation;
+mod played;
+mod self_check;
+mod sessions;
+mod submission;
+mod verdicts;

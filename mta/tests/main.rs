@@ -1,0 +1,7 @@
+//! milter-try and whole sessions with milters by script, in one program.
+
+mod launch;
+mod milter_try;
+mod session;
+mod support;
+mod verdicts;
