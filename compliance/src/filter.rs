@@ -4,7 +4,7 @@ use crate::observation::Observation;
 use c_tests::{Compile, Error, Linkage, Milter, Packages, Result, paths};
 use rustix::process::Signal;
 use std::ffi::OsStr;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpStream};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
@@ -29,8 +29,10 @@ pub fn free_port() -> Result<u16> {
         // will listen on it has not begun yet.
         let name = SocketAddr::from_abstract_name(format!("libmilter-test-port-{port}"));
         let reserved = name.and_then(|name| UnixListener::bind_addr(&name));
+        // To listen on it for a try would not do: a child just forked elsewhere has a copy until it
+        // runs its program, and that accepts what is meant for the filter.
         if let Ok(reserved) = reserved
-            && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+            && TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err()
         {
             RESERVED.lock().unwrap_or_else(PoisonError::into_inner).push(reserved);
             return Ok(port);
