@@ -61,6 +61,9 @@ packed() {
     suite=$1
     tarball=$cache/$suite-$(dpkg --print-architecture).tar
     mkdir -p "$cache/archives" "$cache/debootstrap"
+    # Two at a time would be in each other's way.
+    exec 9>"$cache/lock"
+    flock 9
     [ -z "$(find "$tarball" -mtime -30 2>/dev/null)" ] || return 0
     find_mirrors
     lacking=
@@ -103,6 +106,7 @@ remove() {
 
 make() {
     packed "${2:-bookworm}"
+    exec 9>&-
     remove "$1"
     mkdir -p "$1"
     tar --numeric-owner -C "$1" -xpf "$tarball"
