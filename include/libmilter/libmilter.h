@@ -163,7 +163,8 @@ int smfi_setconn(char *oconn);
  *
  * Call after smfi_register and smfi_setconn. If rmsocket is true, a unix socket that is at the
  * path already is removed first. Starts no thread. Thread: the one that calls smfi_main. Returns
- * MI_SUCCESS, also if the socket is open already, or MI_FAILURE; the reason is logged.
+ * MI_SUCCESS, also if the socket is open already, or MI_FAILURE; the reason
+ * is logged, and errno has its number if it was a system call.
  */
 int smfi_opensocket(bool rmsocket);
 
@@ -215,7 +216,8 @@ int smfi_version(unsigned int *pmajor,
  * hand are finished (5 seconds at most), and for INT, which stops it at once. When it returns, no
  * callback is running or will be called, except for one that has blocked for more than 5 seconds
  * after that; it may be called again. Thread: any, one at a time. Returns MI_SUCCESS after a stop
- * however it was asked for, or MI_FAILURE; the reason is logged.
+ * however it was asked for, or MI_FAILURE; the reason is logged, and errno has its number if it was
+ * a system call.
  */
 int smfi_main(void);
 

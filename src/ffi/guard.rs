@@ -6,12 +6,33 @@ use std::sync::Once;
 
 use super::types::{MI_FAILURE, MI_SUCCESS, SMFICTX};
 use crate::session::{Context, Refused};
+use crate::sys::errno;
 use crate::sys::log::{Priority, write};
 
-/// Runs the body of an exported function: a panic becomes a line in the log and `failure`.
+/// Runs the body of an exported function: a panic becomes a line in the log and `failure`, and
+/// `errno` is left as it was.
 pub(super) fn guard<T>(failure: T, body: impl FnOnce() -> T) -> T {
+    let _errno = errno::keep();
     quiet_panics();
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(failure)
+}
+
+/// Why an exported function that makes system calls has failed: the number for `errno`, if it was
+/// one of them. The reason itself has been logged.
+#[derive(Debug, Default)]
+pub(super) struct Failed(pub(super) Option<c_int>);
+
+/// As [`guard`], for a function after whose failure callers look at `errno`.
+pub(super) fn guard_system(body: impl FnOnce() -> Result<(), Failed>) -> c_int {
+    match guard(Err(Failed::default()), body) {
+        Ok(()) => MI_SUCCESS,
+        Err(Failed(number)) => {
+            if let Some(number) = number {
+                errno::set(number);
+            }
+            MI_FAILURE
+        }
+    }
 }
 
 /// Panics go to the system log: stderr belongs to the program.

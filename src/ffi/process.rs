@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use parking_lot::Mutex;
 
 use super::callbacks::{CFilter, version_fits};
-use super::guard::{guard, text};
+use super::guard::{Failed, guard, guard_system, text};
 use super::types::{MI_FAILURE, MI_SUCCESS, c_bool, smfiDesc};
 use crate::net::listener::Listener;
 use crate::proto::codes::{DEFAULT_MAX_DATA_SIZE, LIBRARY_VERSION};
@@ -48,9 +48,9 @@ pub(super) static MAX_DATA_SIZE: LazyLock<Arc<AtomicUsize>> =
 
 impl Settings {
     /// Opens the listening socket unless it is open.
-    pub(super) fn open(&mut self, remove: bool) -> Result<(), ()> {
+    pub(super) fn open(&mut self, remove: bool) -> Result<(), Failed> {
         let (Some((_, log)), Some(spec)) = (&self.filter, &self.connection) else {
-            return Err(());
+            return Err(Failed::default());
         };
         if self.listener.is_some() {
             return Ok(());
@@ -68,14 +68,10 @@ impl Settings {
                 log.line(Priority::Error, &error.to_string());
                 let text = format!("Unable to create listening socket on conn {shown}");
                 log.line(Priority::Error, &text);
-                Err(())
+                Err(Failed(error.errno()))
             }
         }
     }
-}
-
-fn result(result: Result<(), ()>) -> c_int {
-    if result.is_ok() { MI_SUCCESS } else { MI_FAILURE }
 }
 
 /// Registers a filter; the structure is copied, its name too.
@@ -131,10 +127,11 @@ pub unsafe extern "C" fn smfi_setconn(oconn: *mut c_char) -> c_int {
 ///
 /// Call after smfi_register and smfi_setconn. If rmsocket is true, a unix socket that is at the
 /// path already is removed first. Starts no thread. Thread: the one that calls smfi_main. Returns
-/// MI_SUCCESS, also if the socket is open already, or MI_FAILURE; the reason is logged.
+/// MI_SUCCESS, also if the socket is open already, or MI_FAILURE; the reason
+/// is logged, and errno has its number if it was a system call.
 #[unsafe(no_mangle)]
 pub extern "C" fn smfi_opensocket(rmsocket: c_bool) -> c_int {
-    guard(MI_FAILURE, || result(SETTINGS.lock().open(rmsocket & 0xff != 0)))
+    guard_system(|| SETTINGS.lock().open(rmsocket & 0xff != 0))
 }
 
 /// Sets how many connections may wait to be accepted.

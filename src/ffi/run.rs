@@ -3,12 +3,12 @@
 use std::ffi::c_int;
 use std::sync::Arc;
 
-use super::guard::guard;
+use super::guard::{Failed, guard_system};
 use super::process::{MAX_DATA_SIZE, SETTINGS};
-use super::types::{MI_FAILURE, MI_SUCCESS};
+use super::types::MI_SUCCESS;
 use crate::runtime::{Control, Level, Log, Options, Threads, serve};
 use crate::sys::log::Priority;
-use crate::sys::signal;
+use crate::sys::{errno, signal};
 
 static CONTROL: Control = Control::new();
 
@@ -24,13 +24,14 @@ const THREADS: &str = "LIBMILTER_THREADS";
 /// hand are finished (5 seconds at most), and for INT, which stops it at once. When it returns, no
 /// callback is running or will be called, except for one that has blocked for more than 5 seconds
 /// after that; it may be called again. Thread: any, one at a time. Returns MI_SUCCESS after a stop
-/// however it was asked for, or MI_FAILURE; the reason is logged.
+/// however it was asked for, or MI_FAILURE; the reason is logged, and errno has its number if it was
+/// a system call.
 #[unsafe(no_mangle)]
 pub extern "C" fn smfi_main() -> c_int {
-    guard(MI_FAILURE, || if run().is_some() { MI_SUCCESS } else { MI_FAILURE })
+    guard_system(run)
 }
 
-fn run() -> Option<()> {
+fn run() -> Result<(), Failed> {
     let (filter, log) = {
         let settings = SETTINGS.lock();
         match &settings.filter {
@@ -38,7 +39,7 @@ fn run() -> Option<()> {
             None => {
                 let text = "smfi_main needs smfi_register to be called before";
                 Log::new("Unknown").line(Priority::Error, text);
-                return None;
+                return Err(Failed::default());
             }
         }
     };
@@ -47,12 +48,13 @@ fn run() -> Option<()> {
         let mut settings = SETTINGS.lock();
         if settings.connection.is_none() {
             log.line(Priority::Error, "missing connection information");
-            return None;
+            return Err(Failed::default());
         }
-        let mask = signal::block_stop_signals()
-            .map_err(|_| log.line(Priority::Error, "Couldn't mask HUP and KILL signals"))
-            .ok()?;
-        settings.open(false).ok()?;
+        let mask = signal::block_stop_signals().map_err(|error| {
+            log.line(Priority::Error, "Couldn't mask HUP and KILL signals");
+            Failed(error.raw_os_error())
+        })?;
+        settings.open(false)?;
         let options = Options {
             timeout: settings.timeout,
             debug: settings.debug,
@@ -60,11 +62,12 @@ fn run() -> Option<()> {
             max_threads: max_threads(&log),
             threads: threads(&log),
         };
-        (settings.listener.take()?, options, mask)
+        (settings.listener.take().ok_or_else(Failed::default)?, options, mask)
     };
-    serve(filter, listener, options, Arc::clone(&log), &CONTROL)
-        .map_err(|error| log.line(Priority::Error, &error.to_string()))
-        .ok()
+    serve(filter, listener, options, Arc::clone(&log), &CONTROL).map_err(|error| {
+        log.line(Priority::Error, &error.to_string());
+        Failed(error.errno())
+    })
 }
 
 /// The limit set by the administrator; none by default.
@@ -102,6 +105,7 @@ fn threads(log: &Log) -> Threads {
 /// from callbacks and signal handlers (async-signal-safe). Returns MI_SUCCESS.
 #[unsafe(no_mangle)]
 pub extern "C" fn smfi_stop() -> c_int {
+    let _errno = errno::keep();
     CONTROL.request(Level::Stop);
     MI_SUCCESS
 }

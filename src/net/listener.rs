@@ -36,6 +36,18 @@ impl std::fmt::Display for ListenError {
     }
 }
 
+impl ListenError {
+    /// The number of the system's error, if it was one, or what the reference takes for one.
+    #[must_use]
+    pub fn errno(&self) -> Option<i32> {
+        match self {
+            ListenError::System(_, error) => error.raw_os_error(),
+            ListenError::Spec(SpecError::PathTooLong(_)) => Some(libc::EINVAL),
+            _ => None,
+        }
+    }
+}
+
 /// The system's text for an error, without the number that Rust appends.
 #[must_use]
 pub fn errno_text(error: &io::Error) -> String {

@@ -40,6 +40,17 @@ impl std::fmt::Display for ServeError {
     }
 }
 
+impl ServeError {
+    /// The number of the system's error, if it was one.
+    #[must_use]
+    pub fn errno(&self) -> Option<i32> {
+        match self {
+            ServeError::Start(_, error) => error.raw_os_error(),
+            _ => None,
+        }
+    }
+}
+
 /// Serves until asked to stop.
 ///
 /// The stop signals must be blocked in the calling thread. When this returns, no thread of the run

@@ -2,6 +2,8 @@
 
 use std::ffi::{CStr, CString, c_int};
 
+use super::errno;
+
 /// Priorities of `syslog(3)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Priority {
@@ -15,8 +17,9 @@ pub enum Priority {
     Debug,
 }
 
-/// Writes a line. `openlog` is never called: identity and facility are the program's own.
+/// Writes a line; `errno` stays. `openlog` is never called: identity and facility are the program's own.
 pub fn write(priority: Priority, line: &str) {
+    let _errno = errno::keep();
     let priority: c_int = match priority {
         Priority::Error => libc::LOG_ERR,
         Priority::Warning => libc::LOG_WARNING,

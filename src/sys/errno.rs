@@ -1,0 +1,52 @@
+//! The calling thread's `errno`, which belongs to the program that calls the library.
+
+use std::ffi::c_int;
+use std::io;
+
+#[cfg(any(target_os = "illumos", target_os = "solaris"))]
+use libc::___errno as location;
+#[cfg(any(target_os = "netbsd", target_os = "openbsd", target_os = "android"))]
+use libc::__errno as location;
+#[cfg(any(target_os = "linux", target_os = "hurd"))]
+use libc::__errno_location as location;
+#[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly"))]
+use libc::__error as location;
+
+/// Puts `errno` back to what it was when this was made, when it is dropped.
+#[derive(Debug)]
+pub struct Kept(c_int);
+
+/// Keeps `errno` as it is now; may be called in a signal handler.
+#[must_use]
+pub fn keep() -> Kept {
+    Kept(io::Error::last_os_error().raw_os_error().unwrap_or(0))
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        set(self.0);
+    }
+}
+
+/// Sets `errno`.
+pub fn set(number: c_int) {
+    // SAFETY: takes no argument; the C library has a place for each thread.
+    let place = unsafe { location() };
+    // SAFETY: the place is this thread's own, and lasts as long as the thread.
+    unsafe { *place = number };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_put_back() {
+        set(libc::ERANGE);
+        {
+            let _kept = keep();
+            set(libc::EBADF);
+        }
+        assert_eq!(io::Error::last_os_error().raw_os_error(), Some(libc::ERANGE));
+    }
+}
