@@ -131,6 +131,8 @@ look() {
             # To count system calls and instructions of a filter; the benchmarks' test tries that.
             want strace strace
             want valgrind valgrind
+            # Makes programs with more rights than their users.
+            want /usr/sbin/setcap libcap2-bin
             ;;
         lint)
             want shellcheck shellcheck

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: [(&str, &[&str]); 6] = [
     ("proto", &[]),
     ("session", &["proto"]),
-    ("sys", &[]),
+    ("sys", &["proto"]),
     ("net", &["proto", "sys"]),
     ("runtime", &["proto", "session", "sys", "net"]),
     ("ffi", &["proto", "session", "sys", "net", "runtime"]),

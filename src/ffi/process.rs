@@ -11,6 +11,7 @@ use super::guard::{Failed, guard, guard_system, text};
 use super::types::{MI_FAILURE, MI_SUCCESS, c_bool, smfiDesc};
 use crate::net::listener::Listener;
 use crate::proto::codes::{DEFAULT_MAX_DATA_SIZE, LIBRARY_VERSION};
+use crate::proto::printable::quote;
 use crate::runtime::Log;
 use crate::sys::log::Priority;
 
@@ -55,7 +56,7 @@ impl Settings {
         if self.listener.is_some() {
             return Ok(());
         }
-        let shown = String::from_utf8_lossy(spec);
+        let shown = quote(spec);
         if self.debug > 0 {
             log.line(Priority::Debug, &format!("Opening listen socket on conn {shown}"));
         }
@@ -87,7 +88,7 @@ pub unsafe extern "C" fn smfi_register(descr: smfiDesc) -> c_int {
     // SAFETY: by the caller's promise.
     let name = unsafe { text(descr.xxfi_name) }.unwrap_or(b"Unknown");
     guard(MI_FAILURE, || {
-        let log = Log::new(&String::from_utf8_lossy(name));
+        let log = Log::new(name);
         if !version_fits(descr.xxfi_version) {
             let text = format!(
                 "smfi_register: version mismatch application: {} != milter: {LIBRARY_VERSION}",

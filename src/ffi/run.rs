@@ -1,12 +1,14 @@
 //! Exported functions that run a filter and stop it.
 
-use std::ffi::c_int;
+use std::ffi::{OsString, c_int};
 use std::sync::Arc;
 
 use super::guard::{Failed, guard_system};
 use super::process::{MAX_DATA_SIZE, SETTINGS};
 use super::types::MI_SUCCESS;
+use crate::proto::printable::quote;
 use crate::runtime::{Control, Level, Log, Options, Threads, serve};
+use crate::sys::environment::{Setting, setting};
 use crate::sys::log::Priority;
 use crate::sys::{errno, signal};
 
@@ -38,7 +40,7 @@ fn run() -> Result<(), Failed> {
             Some((filter, log)) => (filter.clone(), Arc::clone(log)),
             None => {
                 let text = "smfi_main needs smfi_register to be called before";
-                Log::new("Unknown").line(Priority::Error, text);
+                Log::new(b"Unknown").line(Priority::Error, text);
                 return Err(Failed::default());
             }
         }
@@ -70,13 +72,26 @@ fn run() -> Result<(), Failed> {
     })
 }
 
+/// What the administrator has set; nothing where somebody else may have.
+fn environment(name: &str, log: &Log) -> Option<OsString> {
+    match setting(name) {
+        Setting::Unset => None,
+        Setting::Set(value) => Some(value),
+        Setting::Untrusted => {
+            let why = "the program has rights that whoever started it has not";
+            log.line(Priority::Warning, &format!("{name} is ignored, since {why}"));
+            None
+        }
+    }
+}
+
 /// The limit set by the administrator; none by default.
 fn max_threads(log: &Log) -> usize {
-    let Some(value) = std::env::var_os(MAX_THREADS) else { return usize::MAX };
+    let Some(value) = environment(MAX_THREADS, log) else { return usize::MAX };
     match value.to_str().and_then(|text| text.parse().ok()) {
         Some(limit) if limit > 0 => limit,
         _ => {
-            let shown = value.to_string_lossy();
+            let shown = quote(value.as_encoded_bytes());
             let text = format!("{MAX_THREADS}={shown} is not a positive number; no limit is set");
             log.line(Priority::Warning, &text);
             usize::MAX
@@ -86,12 +101,12 @@ fn max_threads(log: &Log) -> usize {
 
 /// Which threads run callbacks, as set by the administrator; a pool by default.
 fn threads(log: &Log) -> Threads {
-    let Some(value) = std::env::var_os(THREADS) else { return Threads::Pool };
+    let Some(value) = environment(THREADS, log) else { return Threads::Pool };
     match value.as_encoded_bytes() {
         b"pool" => Threads::Pool,
         b"session" => Threads::Session,
         _ => {
-            let shown = value.to_string_lossy();
+            let shown = quote(value.as_encoded_bytes());
             let text = format!("{THREADS}={shown} is neither pool nor session; pool is used");
             log.line(Priority::Warning, &text);
             Threads::Pool

@@ -11,6 +11,7 @@
 use std::net::IpAddr;
 
 use crate::proto::address;
+use crate::proto::printable::quote;
 
 /// Bytes. Longest path of a unix socket: one less than fits `sun_path` on Linux, as in the
 /// reference.
@@ -73,22 +74,29 @@ pub enum SpecError {
 
 impl std::fmt::Display for SpecError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let quote = |text: &String| quote(text.as_bytes());
         match self {
             SpecError::Type(text) => write!(
                 f,
-                "unknown socket type {text} (expected unix, local, inet, inet6 or fd before the first ':')"
+                "unknown socket type {} (expected unix, local, inet, inet6 or fd before the first ':')",
+                quote(text)
             ),
             SpecError::NoPath => write!(f, "empty UNIX socket name (expected unix:/path)"),
             SpecError::PathTooLong(path) => {
-                write!(f, "UNIX socket name {path} too long (longest: {PATH_MAX} bytes)")
+                write!(f, "UNIX socket name {} too long (longest: {PATH_MAX} bytes)", quote(path))
             }
             SpecError::Port(text) => write!(
                 f,
-                "unknown port name {text} (expected 0 to 65535 or the name of a TCP service)"
+                "unknown port name {} (expected 0 to 65535 or the name of a TCP service)",
+                quote(text)
             ),
-            SpecError::Numeric(text) => write!(f, "Invalid numeric domain spec \"{text}\""),
-            SpecError::Host(text) => write!(f, "Unknown host name {text}"),
-            SpecError::Fd(text) => write!(f, "expected positive integer as fd, got {text}"),
+            SpecError::Numeric(text) => {
+                write!(f, "Invalid numeric domain spec \"{}\"", quote(text))
+            }
+            SpecError::Host(text) => write!(f, "Unknown host name {}", quote(text)),
+            SpecError::Fd(text) => {
+                write!(f, "expected positive integer as fd, got {}", quote(text))
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, sockopt};
 
 use super::conn_spec::{self, ConnSpec, Host, Port, SpecError};
+use crate::proto::printable::quote;
 use crate::sys::fd::above_stdio;
 use crate::sys::resolve;
 
@@ -86,7 +87,7 @@ impl Listener {
     /// # Errors
     /// See [`ListenError`].
     pub fn open(spec: &[u8], backlog: i32, remove: bool) -> Result<Listener, ListenError> {
-        let shown = String::from_utf8_lossy(spec).into_owned();
+        let shown = quote(spec);
         let listener = match conn_spec::parse(spec).map_err(ListenError::Spec)? {
             ConnSpec::Unix(path) => Listener::unix(&path, &shown, remove)?,
             ConnSpec::Inet { ipv6, port, host } => Listener::inet(ipv6, &port, host, &shown)?,
@@ -116,7 +117,7 @@ impl Listener {
 
     fn unix(path: &[u8], spec: &str, remove: bool) -> Result<Listener, ListenError> {
         let path = PathBuf::from(OsStr::from_bytes(path));
-        let shown = path.display().to_string();
+        let shown = quote(path.as_os_str().as_bytes());
         let socket = Listener::socket(AddressFamily::UNIX)?;
         if remove {
             match metadata(&path) {

@@ -13,6 +13,7 @@ pub mod frame;
 pub mod macros;
 pub mod negotiate;
 pub mod nul;
+pub mod printable;
 pub mod reply;
 pub mod response;
 pub mod state;

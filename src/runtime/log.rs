@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::proto::printable::quote;
 use crate::session::{Report, Severity};
 use crate::sys::jitter::Mutex;
 use crate::sys::log::{Priority, write};
@@ -45,8 +46,8 @@ impl Window {
 impl Log {
     /// The log of a filter.
     #[must_use]
-    pub fn new(name: &str) -> Log {
-        Log { name: name.to_owned(), window: Mutex::default() }
+    pub fn new(name: &[u8]) -> Log {
+        Log { name: quote(name), window: Mutex::default() }
     }
 
     /// Writes a line, with the filter's name in front.

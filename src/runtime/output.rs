@@ -202,9 +202,11 @@ impl Output for SocketOutput {
     }
 
     fn debug(&self, line: std::fmt::Arguments<'_>) {
+        use crate::proto::printable::{LINE_MAX, escape};
         use std::io::Write;
         let mut stdout = std::io::stdout().lock();
         // Daemons often have no stdout; debug output is then lost, as asked.
-        let _closed = writeln!(stdout, "[{}] {line}", self.session);
+        let _closed =
+            writeln!(stdout, "[{}] {}", self.session, escape(&line.to_string(), LINE_MAX));
     }
 }

@@ -224,7 +224,7 @@ mod tests {
 
     fn connection(number: u64, now: Time) -> Box<Connection> {
         let (socket, _peer) = UnixStream::pair().unwrap();
-        let log = Arc::new(Log::new("test"));
+        let log = Arc::new(Log::new(b"test"));
         let settings = Arc::new(OutputSettings { log, debug: 0, limit: None });
         let output = Arc::new(SocketOutput::new(socket.into(), number, settings));
         let max = options().max_data_size;

@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString, c_int};
 
 use super::errno;
+use crate::proto::printable::{LINE_MAX, escape};
 
 /// Priorities of `syslog(3)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +18,8 @@ pub enum Priority {
     Debug,
 }
 
-/// Writes a line; `errno` stays. `openlog` is never called: identity and facility are the program's own.
+/// Writes a line, with control characters escaped and the end of a very long one left out; `errno`
+/// stays. `openlog` is never called: identity and facility are the program's own.
 pub fn write(priority: Priority, line: &str) {
     let _errno = errno::keep();
     let priority: c_int = match priority {
@@ -26,8 +28,8 @@ pub fn write(priority: Priority, line: &str) {
         Priority::Info => libc::LOG_INFO,
         Priority::Debug => libc::LOG_DEBUG,
     };
-    let bytes: Vec<u8> = line.bytes().filter(|&b| b != 0).collect();
-    let line: CString = CString::new(bytes).unwrap_or_default();
+    // Without control characters there is no NUL either.
+    let line = CString::new(escape(line, LINE_MAX)).unwrap_or_default();
     let format: &CStr = c"%s";
     // SAFETY: the format consumes exactly one string, and both strings live during the call.
     unsafe { libc::syslog(priority, format.as_ptr(), line.as_ptr()) };

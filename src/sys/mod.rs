@@ -1,6 +1,7 @@
 //! Safe wrappers over system calls; beside `ffi`, the only layer with unsafe code.
 
 pub mod clock;
+pub mod environment;
 pub mod errno;
 pub mod fd;
 pub mod jitter;
