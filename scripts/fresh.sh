@@ -58,9 +58,9 @@ on_machine() {
 # shellcheck disable=SC2016 # for the inner shell to expand
 on_machine sh -ec 'chmod 0700 "$1" && chown -R "$0:" "$1" /var/cache/debs' "$user" "$home"
 
-# Kilobytes on its disk, without what was lent.
+# Kilobytes below one of its directories, without what was lent.
 used() {
-    as_root du -skx --exclude="$machine/var/cache/*" --exclude="$machine$home/.cargo/registry/cache" "$machine" |
+    as_root du -skx --exclude="$machine/var/cache/*" --exclude="$machine$home/.cargo/registry/cache" "$machine$1" |
         cut -f 1
 }
 
@@ -70,7 +70,8 @@ trap 'rm -f "$log"' EXIT
 # A command of the README, as somebody types it there.
 try() {
     echo "+ $* ($name)"
-    before=$(used)
+    before=$(used /)
+    own_before=$(used "$home")
     start=$(date +%s)
     {
         on_machine -u "$user" -e DEB_CACHE=/var/cache/debs -e CARGO_TERM_COLOR=never \
@@ -83,7 +84,9 @@ try() {
         rm -f "$log.failed"
         all=1
     fi
-    took="$took$name: $1: $counts$seconds s, $((($(used) - before) / 1000)) MB
+    own=$(($(used "$home") - own_before))
+    rest=$(($(used /) - before - own))
+    took="$took$name: $1: $counts$seconds s, $((own / 1000)) MB, and $((rest / 1000)) MB of installed packages
 "
 }
 
