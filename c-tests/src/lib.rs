@@ -8,6 +8,7 @@
 //! linkage     which library a Program runs with, as a std::process::Command
 //! machine     another processor or C library, ours run there
 //! output      what a program prints, within a time limit
+//! notes       what scripts/test.sh tells at its end: tests left out, retries of the reference
 //! milter      starts a filter, waits for its socket, collects its log, stops it
 //! ```
 //!
@@ -19,6 +20,7 @@ pub mod error;
 pub mod linkage;
 pub mod machine;
 pub mod milter;
+pub mod notes;
 pub mod ours;
 pub mod output;
 pub mod packages;

@@ -17,6 +17,14 @@ use std::time::Duration;
 /// How long a scenario may take before it is killed; the slowest takes 11 s.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// The reference's workers say so when they meet a stop at a bad moment.
+const NOISE: [&str; 4] = [
+    "TASKMGR_",
+    "mi_start_session() failed",
+    "pthread_cond_timedwait error",
+    "Error writing to event pipe",
+];
+
 /// One scenario.
 #[derive(Clone, Debug)]
 pub struct Scenario {
@@ -99,14 +107,8 @@ pub fn run(program: &Program, linkage: Linkage, scenario: &Scenario) -> Result<S
     for line in String::from_utf8_lossy(&done.stderr).lines() {
         out.push_str(&format!("stderr: {line}\n"));
     }
-    // The reference's workers say so when they meet a stop at a bad moment.
-    let noise = [
-        "TASKMGR_",
-        "mi_start_session() failed",
-        "pthread_cond_timedwait error",
-        "Error writing to event pipe",
-    ];
-    for line in log.lines()?.iter().filter(|line| !noise.iter().any(|n| line.contains(n))) {
+    let noise = |line: &&String| !linkage.is_ours() && NOISE.iter().any(|n| line.contains(n));
+    for line in log.lines()?.iter().filter(|line| !noise(line)) {
         out.push_str(&format!("log: {line}\n"));
     }
     out.push_str(&match done.status.signal() {

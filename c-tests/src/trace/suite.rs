@@ -6,7 +6,7 @@ use super::session::{self, Session};
 use crate::compile::Program;
 use crate::error::{Error, Result};
 use crate::linkage::Linkage;
-use crate::paths;
+use crate::{notes, paths};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -14,10 +14,6 @@ use std::time::{Duration, Instant};
 
 /// A session that takes longer is mentioned; none needs a tenth of it.
 const SLOW: Duration = Duration::from_secs(2);
-
-/// How often the reference may fail in a session before that is what it does: it reads beyond the end
-/// of some packets (entry D12), which ends its process now and then.
-const REFERENCE_TRIES: usize = 3;
 
 /// File stem and session name.
 pub type Key = (String, String);
@@ -77,18 +73,16 @@ pub fn run_program(
 }
 
 /// Plays sessions that may share a process; one that fails gets the rest a new process.
+///
+/// The reference reads beyond the end of some packets (entry D12), which ends its process now and then:
+/// then the session is played again.
 fn run_group(program: &Program, group: &[(&Key, &Session)], linkage: Linkage) -> Results {
     let mut milter: Option<TraceMilter> = None;
     let mut results = Results::new();
     for (key, session) in group {
-        let mut left = if linkage.is_ours() { 1 } else { REFERENCE_TRIES };
-        let outcome = loop {
-            let outcome = play_next(program, key, session, linkage, &mut milter);
-            left -= 1;
-            if outcome.is_ok() || left == 0 {
-                break outcome;
-            }
-        };
+        let next = || play_next(program, key, session, linkage, &mut milter);
+        let what = format!("session {} \"{}\"", key.0, key.1);
+        let outcome = notes::play(linkage, &what, next, |outcome| outcome.is_ok());
         results.insert((*key).clone(), outcome.map_err(|e| e.to_string()));
     }
     results
