@@ -225,3 +225,20 @@ fn the_reader_finds_imports_and_unsafe() {
     let own = names_above(Path::new("proto/state.rs"), "use super::command::Command;");
     assert!(own.is_empty());
 }
+
+/// With `autotests = false` a file that no other names would be no error, and its tests never run.
+#[test]
+fn every_file_of_tests_is_in_a_test_program() {
+    for package in ["c-tests", "compliance", "mta"] {
+        let manifest = fs::read_to_string(root().join(package).join("Cargo.toml")).unwrap();
+        let dir = root().join(package).join("tests");
+        let main = fs::read_to_string(dir.join("main.rs")).unwrap();
+        for entry in fs::read_dir(&dir).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            let module = main.lines().any(|line| line == format!("mod {name};"));
+            let program = manifest.contains(&format!("[[test]]\nname = \"{name}\"\n"));
+            assert!(module || program, "{} is in no test program", path.display());
+        }
+    }
+}

@@ -2,12 +2,15 @@
 
 mod abi;
 mod differences;
+mod errno;
 mod examples;
 mod examples_support;
 mod exhaustive;
 mod headers;
 mod linkage;
+mod log_lines;
 mod matrix;
+mod privileges;
 mod progress;
 mod random;
 mod runtime_concurrency;
