@@ -6,6 +6,7 @@
 //! ours        builds libmilter with cargo and lays out a directory to load it from
 //! compile     C or C++ source -> Program (one object, linked dynamically and statically)
 //! linkage     which library a Program runs with, as a std::process::Command
+//! start       what a program inherits, and what not
 //! machine     another processor or C library, ours run there
 //! output      what a program prints, within a time limit
 //! notes       what scripts/test.sh tells at its end: tests left out, retries of the reference
@@ -28,6 +29,7 @@ pub mod paths;
 pub mod random;
 pub mod reference;
 pub mod scenario;
+pub mod start;
 pub mod syslog;
 pub mod trace;
 

@@ -3,7 +3,7 @@
 use crate::compile::Program;
 use crate::error::{Error, Result};
 use crate::machine::{Machine, machine};
-use crate::{ours, reference, syslog};
+use crate::{ours, reference, start, syslog};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -73,6 +73,7 @@ impl Linkage {
                 command
             }
         };
+        start::afresh(&mut command);
         command.env("LD_LIBRARY_PATH", machine.library_path(&ours::ours()?.lib));
         if preload {
             command.env("LD_PRELOAD", syslog::shim_for(Some(machine))?);
@@ -80,8 +81,10 @@ impl Linkage {
         Ok(command)
     }
 
-    /// Sets the loader's environment of any command, such as a daemon built elsewhere.
+    /// Sets the loader's environment of any command, such as a daemon built elsewhere, and has it start
+    /// as [`start`] says.
     pub fn apply(self, command: &mut Command) -> Result<()> {
+        start::afresh(command);
         let mut preload = OsString::from(syslog::shim()?);
         match self {
             Self::ReferenceStatic | Self::OursStatic => {}

@@ -7,6 +7,7 @@ mod examples;
 mod examples_support;
 mod exhaustive;
 mod headers;
+mod inherited;
 mod linkage;
 mod log_lines;
 mod matrix;

@@ -8,6 +8,9 @@
 script=${0##*/}
 unpack=$here/../../c-tests/mta/unpack.sh
 
+# Whoever started the tests may have another one.
+umask 022
+
 fail() {
     echo "$script: $*" >&2
     exit 1

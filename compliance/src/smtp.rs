@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::Child;
 use std::time::Duration;
 
 /// A server that says nothing for so long fails the test.
@@ -46,7 +46,7 @@ impl Smtp {
         let (ours, its) = UnixStream::pair().map_err(fail)?;
         ours.set_read_timeout(Some(PATIENCE)).map_err(fail)?;
         let output = its.try_clone().map_err(fail)?;
-        let mut server = Command::new(command);
+        let mut server = c_tests::start::command(command);
         server.args(args).stdin(OwnedFd::from(its)).stdout(OwnedFd::from(output));
         let server = server.spawn().map_err(fail)?;
         Self::over(Stream::Unix(ours), Some(server))

@@ -17,7 +17,7 @@ const VIRUS: &str = "THIS-IS-NO-VIRUS-BUT-A-TEST-OF-FILTERS";
 /// A clamd with this one signature.
 fn clamd() -> Result<Service> {
     let packages = Packages::unpack(PACKAGES)?;
-    let mut command = std::process::Command::new(packages.root.join("usr/sbin/clamd"));
+    let mut command = c_tests::start::command(packages.root.join("usr/sbin/clamd"));
     command.env("LD_LIBRARY_PATH", &packages.libraries);
     Service::start(command, |command, dir, socket| {
         let database = dir.join("database");

@@ -30,7 +30,7 @@ describe TEST_CASINO A casino
 
 fn spamd() -> Result<Service> {
     let packages = Packages::unpack(PACKAGES)?;
-    let mut command = Command::new("/usr/bin/perl");
+    let mut command = c_tests::start::command("/usr/bin/perl");
     command.env("LD_LIBRARY_PATH", &packages.libraries).arg("-T");
     for dir in perl_directories(&packages)? {
         command.arg("-I").arg(dir);

@@ -93,7 +93,7 @@ impl Mta {
 
     /// Hands a message to its sendmail command.
     pub fn submit(&self, args: &[&str], message: &str) -> Result<()> {
-        let mut command = Command::new(self.dir().join("sendmail"));
+        let mut command = c_tests::start::command(self.dir().join("sendmail"));
         command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let fail = |e: std::io::Error| Error::new("the sendmail command", e);
         let mut child = command.spawn().map_err(fail)?;

@@ -2,7 +2,7 @@
 
 use super::{Mta, Process};
 use crate::filter::{free_port, postfix_notation};
-use c_tests::{Error, Packages, Result};
+use c_tests::{Error, Packages, Result, start};
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::AtomicUsize;
@@ -47,7 +47,9 @@ impl Kind {
             Self::Sendmail => "sendmail.sh",
         };
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("mta").join(script);
-        let mut command = Command::new(path);
+        // What `nohup` and the like ignore, the MTA's programs would ignore too.
+        let mut command = start::command("env");
+        command.arg("--default-signal").arg(path);
         command.env("MTA_ROOT", self.packages()?.root);
         Ok(command)
     }
