@@ -57,7 +57,8 @@ const fn bits(states: &[State]) -> u16 {
 
 impl State {
     /// The state a command leads to; `None` for those that lead to none.
-    fn after(command: Command) -> Option<State> {
+    #[must_use]
+    pub fn after(command: Command) -> Option<State> {
         Some(match command {
             Command::Negotiate => State::Opts,
             Command::Connect => State::Conn,
@@ -131,6 +132,14 @@ impl State {
     #[must_use]
     pub fn in_message(self) -> bool {
         (State::Mail..=State::Body).contains(&self)
+    }
+
+    /// Whether a command for `next` can only be the first of another message, once a message has
+    /// got here: it is one that messages may begin with, and it does not go forward.
+    #[must_use]
+    pub fn is_before(self, next: State, protocol: u32) -> bool {
+        let repeats = matches!(next, State::Rcpt | State::Hdrs | State::Body);
+        (next < self || next == self && !repeats) && State::Helo.reaches(next, protocol)
     }
 
     /// Whether an unknown SMTP command can come now without breaking a message off.

@@ -78,6 +78,24 @@ fn a_message_may_end_right_after_data() {
     assert!(State::Hdrs.reaches(State::Endm, step::NOEOH));
 }
 
+/// Where MAIL is not sent, only the order tells where a message begins.
+#[test]
+fn what_goes_back_is_another_message_if_it_can_begin_one() {
+    use State::{Body, Data, Endm, Eohs, Hdrs, Helo, Mail, Rcpt};
+    let sent = [Helo, Mail, Rcpt, Data, Hdrs, Eohs, Body, Endm];
+    let others = |place: State, protocol| -> Vec<State> {
+        sent.into_iter().filter(|next| place.is_before(*next, protocol)).collect()
+    };
+    for place in [Mail, Rcpt, Data, Hdrs, Eohs, Body] {
+        assert_eq!(others(place, 0), [Helo, Mail], "{place:?}");
+    }
+    let no_envelope = step::NOMAIL | step::NORCPT;
+    assert_eq!(others(Data, no_envelope), [Helo, Mail, Rcpt, Data]);
+    assert_eq!(others(Hdrs, no_envelope), [Helo, Mail, Rcpt, Data], "headers are several");
+    assert_eq!(others(Eohs, no_envelope | step::NODATA), [Helo, Mail, Rcpt, Data, Hdrs, Eohs]);
+    assert_eq!(others(Body, step::NOMAIL), [Helo, Mail, Rcpt]);
+}
+
 #[test]
 fn unknown_commands_leave_the_state() {
     for state in STATES {

@@ -2,7 +2,7 @@
 
 use super::engine::Session;
 use super::{Filter, Report};
-use crate::proto::address;
+use crate::proto::address::{self, Address};
 use crate::proto::command::{self, Command};
 use crate::proto::nul;
 use crate::proto::state::State;
@@ -17,6 +17,18 @@ pub(super) enum Outcome {
     Malformed(Report<'static>),
 }
 
+/// What is handed to a callback, as places in the payload.
+enum Arguments {
+    /// The end of the host name with its NUL, and the address.
+    Connect(usize, Address),
+    /// The start of the value.
+    Header(usize),
+    /// Everything up to here.
+    Strings(usize),
+    /// Nothing.
+    None,
+}
+
 impl Session {
     /// Calls the callback of a command, once its payload is known to be well-formed.
     pub(super) fn call<F: Filter>(
@@ -26,65 +38,60 @@ impl Session {
         next: State,
         bytes: &mut [u8],
     ) -> Outcome {
-        use Outcome::{NoCallback, Reply};
-        let malformed = |why| Outcome::Malformed(Report::Malformed(command, why));
+        use Outcome::{Malformed, NoCallback, Reply};
         if !filter.serves(command) || (command == Command::Body && self.skip_body) {
-            self.state = next;
+            self.enter(next);
             return NoCallback;
         }
-        let context = &*self.context;
         let size = bytes.len().saturating_sub(1);
         let payload = bytes.get(..size).unwrap_or_default();
-        match command {
-            Command::Connect => {
-                let Some(nul) = nul::first(payload) else {
-                    return malformed("the host name is not terminated");
-                };
-                let address = match address::parse(payload, nul + 1) {
-                    Ok(address) => address,
-                    Err(error) => return Outcome::Malformed(Report::Address(error)),
-                };
-                self.state = next;
-                let host = bytes.get_mut(..=nul).unwrap_or_default();
-                Reply(filter.connect(context, host, &address))
-            }
-            Command::Helo => {
-                if payload.last() != Some(&0) {
-                    return malformed("the name is not terminated");
-                }
-                self.state = next;
-                let name = bytes.get_mut(..size).unwrap_or_default();
-                Reply(filter.helo(context, name))
-            }
-            Command::Mail | Command::Rcpt => {
-                let Some(end) = command::strings(payload) else {
-                    return malformed("the address is not terminated");
-                };
-                self.state = next;
-                let strings = bytes.get_mut(..end).unwrap_or_default();
-                Reply(filter.envelope(context, command, strings))
-            }
-            Command::Header => {
-                let Some(value) = command::header_value(payload) else {
-                    return malformed("it is not two terminated strings");
-                };
-                self.state = next;
-                let strings = bytes.get_mut(..size).unwrap_or_default();
-                Reply(filter.header(context, strings, value))
-            }
-            Command::Body => {
-                self.state = next;
-                let chunk = bytes.get_mut(..size).unwrap_or_default();
-                Reply(filter.body(context, chunk))
-            }
-            Command::Unknown => {
-                self.state = next;
-                Reply(filter.unknown(context, bytes))
-            }
-            _ => {
-                self.state = next;
-                Reply(filter.event(context, command))
-            }
+        let arguments = match arguments(command, payload) {
+            Ok(arguments) => arguments,
+            Err(report) => return Malformed(report),
+        };
+        self.enter(next);
+        let context = &*self.context;
+        let end = match arguments {
+            Arguments::Connect(end, _) | Arguments::Strings(end) => end,
+            Arguments::Header(_) | Arguments::None => size,
+        };
+        if command == Command::Unknown {
+            // The NUL behind the text belongs to it.
+            return Reply(filter.unknown(context, bytes));
         }
+        let strings = bytes.get_mut(..end).unwrap_or_default();
+        Reply(match (arguments, command) {
+            (Arguments::Connect(_, address), _) => filter.connect(context, strings, &address),
+            (Arguments::Header(value), _) => filter.header(context, strings, value),
+            (Arguments::None, _) => filter.event(context, command),
+            (_, Command::Helo) => filter.helo(context, strings),
+            (_, Command::Body) => filter.body(context, strings),
+            _ => filter.envelope(context, command, strings),
+        })
     }
+}
+
+/// Finds the arguments of a callback in a payload.
+fn arguments(command: Command, payload: &[u8]) -> Result<Arguments, Report<'static>> {
+    let malformed = |why| Report::Malformed(command, why);
+    Ok(match command {
+        Command::Connect => {
+            let nul = nul::first(payload).ok_or(malformed("the host name is not terminated"))?;
+            let address = address::parse(payload, nul + 1).map_err(Report::Address)?;
+            Arguments::Connect(nul + 1, address)
+        }
+        Command::Helo if payload.last() != Some(&0) => {
+            return Err(malformed("the name is not terminated"));
+        }
+        Command::Mail | Command::Rcpt => {
+            let end = command::strings(payload);
+            Arguments::Strings(end.ok_or(malformed("the address is not terminated"))?)
+        }
+        Command::Header => {
+            let value = command::header_value(payload);
+            Arguments::Header(value.ok_or(malformed("it is not two terminated strings"))?)
+        }
+        Command::Helo | Command::Body | Command::Unknown => Arguments::Strings(payload.len()),
+        _ => Arguments::None,
+    })
 }

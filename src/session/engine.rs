@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicUsize;
 
 use super::call::Outcome;
 use super::context::Context;
+use super::settled::Settled;
 use super::{Filter, Output, Report};
 use crate::proto::codes::status;
 use crate::proto::command::Command;
@@ -29,11 +30,11 @@ pub struct Session {
     pub(super) context: Arc<Context>,
     pub(super) state: State,
     pub(super) agreement: Agreement,
-    /// The message was accepted by a callback; an MTA that goes on with it hears so again.
-    pub(super) accepted: bool,
+    /// The verdict on the message that was under way; an MTA that goes on with it hears it again.
+    pub(super) settled: Option<Box<Settled>>,
     /// `xxfi_body` wants no more of this message, and the MTA does not know SKIP.
     pub(super) skip_body: bool,
-    /// `xxfi_close` was called, and nothing has come since.
+    /// `xxfi_close` was called, and no command that could be used has come since.
     closed: bool,
     /// Some debug output was asked for.
     verbose: bool,
@@ -56,7 +57,7 @@ impl Session {
             context: Arc::new(Context::new(output, max_data_size)),
             state: State::Init,
             agreement: Agreement::without_negotiation(filter),
-            accepted: false,
+            settled: None,
             skip_body: false,
             closed: false,
             complaints: 0,
@@ -116,9 +117,12 @@ impl Session {
 
     /// Stores macros until a callback asks for them; half of an MTA's packets are of this kind.
     #[inline]
-    fn store_macros(&self, bytes: &[u8]) -> Flow {
+    fn store_macros(&mut self, bytes: &[u8]) -> Flow {
         match bytes {
             [letter, strings @ .., _] => {
+                if self.settled.is_some() {
+                    self.macros_after_verdict(*letter);
+                }
                 if let Some(stage) = macros::stage_of(*letter) {
                     self.context.lock().macros.store(stage, strings);
                 }
@@ -140,6 +144,11 @@ impl Session {
     /// Processes a command that has a place in the order of states.
     #[inline(never)]
     fn advance<F: Filter>(&mut self, filter: &F, command: Command, bytes: &mut [u8]) -> Flow {
+        if self.settled.is_some()
+            && let Some(flow) = self.after_verdict(command)
+        {
+            return flow;
+        }
         let Transition { reset, next } =
             state::transition(self.state, command, self.agreement.protocol);
         let before = self.state;
@@ -150,14 +159,13 @@ impl Session {
             }
         }
         let Some(next) = next else {
-            return self.refuse(command, before);
+            self.context.output.report(Report::OutOfOrder(command, before));
+            return Flow::Close;
         };
         if bytes.len() <= 1 && command.needs_payload() {
             self.debug(1, |line| line(format_args!("cmd={command:?}, buf=NULL")));
             return self.malformed(command, "no payload");
         }
-        self.accepted = false;
-        self.closed = false;
         if !matches!(command, Command::Body | Command::Eom) {
             self.skip_body = false;
         }
@@ -166,11 +174,11 @@ impl Session {
         }
         match command {
             Command::Negotiate => {
-                self.state = next;
+                self.enter(next);
                 self.negotiate(filter, bytes)
             }
             Command::Eom => {
-                self.state = next;
+                self.enter(next);
                 self.end_of_message(filter, bytes)
             }
             _ => match self.call(filter, command, next, bytes) {
@@ -184,19 +192,10 @@ impl Session {
         }
     }
 
-    /// A command that can't be processed here and now.
-    fn refuse(&mut self, command: Command, before: State) -> Flow {
-        if self.accepted && command.is_message() {
-            // The message was accepted while the MTA still sends it: the verdict holds.
-            self.accepted = command != Command::Eom;
-            let promised = self.agreement.protocol & command.no_reply_flag();
-            if promised & !self.agreement.faked != 0 {
-                return Flow::Continue;
-            }
-            return self.send(letter::ACCEPT);
-        }
-        self.context.output.report(Report::OutOfOrder(command, before));
-        Flow::Close
+    /// Goes to the state of a command that is well formed.
+    pub(super) fn enter(&mut self, next: State) {
+        self.state = next;
+        self.closed = false;
     }
 
     /// The end of a message, perhaps with a last body chunk: one reply in any case.
@@ -263,7 +262,7 @@ impl Session {
 
     /// Calls the abort callback if a message is under way, which is thereby ended.
     fn end_message<F: Filter>(&mut self, filter: &F) {
-        self.accepted = false;
+        self.settled = None;
         self.skip_body = false;
         if self.state.in_message() {
             self.state = State::Helo;

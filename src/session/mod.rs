@@ -13,6 +13,7 @@ mod context;
 mod engine;
 mod report;
 mod respond;
+mod settled;
 #[cfg(test)]
 mod tests;
 

@@ -7,7 +7,7 @@ use super::{Refused, Report};
 use crate::proto::codes::{status, step};
 use crate::proto::command::Command;
 use crate::proto::response::{Payload, letter};
-use crate::proto::state::{self, State};
+use crate::proto::state;
 
 /// Results that count as a reply where silence was promised, as in the reference.
 const PROMISE_CHECKED: Range<i32> = 0..20;
@@ -63,22 +63,27 @@ impl Session {
                 status::TEMPFAIL
             }
         };
-        let flow = match result {
-            status::REJECT => self.send_verdict(letter::REJECT, b'5'),
-            status::TEMPFAIL => self.send_verdict(letter::TEMPFAIL, b'4'),
-            status::DISCARD => self.send(letter::DISCARD),
-            status::ACCEPT => self.send(letter::ACCEPT),
-            status::SKIP => self.send(letter::SKIP),
-            _ => self.send(letter::CONTINUE),
-        };
+        self.answer(command, result)
+    }
+
+    /// Sends a result that may be sent, and moves on as it demands.
+    fn answer(&mut self, command: Command, result: i32) -> Flow {
+        let reply = self.verdict_text(result);
+        let flow = self.send_result(result, reply.as_deref());
         if flow == Flow::Continue {
-            self.conclude(command, result);
+            self.conclude(command, result, reply);
         }
         flow
     }
 
     /// Keeps the promise of no reply that was negotiated, whatever the callback returned.
     fn keep_silent(&mut self, command: Command, result: i32, callback: Command) -> Flow {
+        // The MTA may know nothing of the promise, and wait.
+        let awaited = self.agreement.faked & command.no_reply_flag() != 0;
+        if awaited && !is_listed(result) {
+            self.complain(Complaint::Unlisted, Report::Unlisted(callback, result, false));
+            return self.answer(command, status::TEMPFAIL);
+        }
         if result != status::NOREPLY {
             if PROMISE_CHECKED.contains(&result) {
                 let number = state::log_number(command, self.state);
@@ -89,30 +94,47 @@ impl Session {
             }
         }
         if is_listed(result) {
-            self.conclude(command, result);
+            self.conclude(command, result, None);
         }
-        if self.agreement.faked & command.no_reply_flag() != 0 {
-            // The MTA knows nothing of the promise, and waits.
-            return self.send(letter::CONTINUE);
-        }
-        Flow::Continue
+        if awaited { self.send(letter::CONTINUE) } else { Flow::Continue }
     }
 
     /// Moves to the state that a result leads to.
-    fn conclude(&mut self, command: Command, result: i32) {
+    fn conclude(&mut self, command: Command, result: i32, reply: Option<Box<[u8]>>) {
         match result {
-            status::ACCEPT => {
-                self.accepted = self.state.in_message();
-                self.state = State::Helo;
-            }
+            status::ACCEPT => self.settle(result, reply),
             // These concern one recipient or one command, not the message.
             status::REJECT | status::TEMPFAIL | status::DISCARD
                 if !matches!(command, Command::Rcpt | Command::Unknown) =>
             {
-                self.state = State::Helo;
+                self.settle(result, reply);
             }
             _ => {}
         }
+    }
+
+    /// Takes the stored reply if it goes with a result.
+    pub(super) fn verdict_text(&self, result: i32) -> Option<Box<[u8]>> {
+        match result {
+            status::REJECT => self.context.take_reply(b'5'),
+            status::TEMPFAIL => self.context.take_reply(b'4'),
+            _ => None,
+        }
+    }
+
+    /// Sends a result, or the text that goes with it.
+    pub(super) fn send_result(&mut self, result: i32, reply: Option<&[u8]>) -> Flow {
+        if let Some(reply) = reply {
+            return self.send_packet(letter::REPLYCODE, Payload::Strings(&[reply]));
+        }
+        self.send(match result {
+            status::REJECT => letter::REJECT,
+            status::TEMPFAIL => letter::TEMPFAIL,
+            status::DISCARD => letter::DISCARD,
+            status::ACCEPT => letter::ACCEPT,
+            status::SKIP => letter::SKIP,
+            _ => letter::CONTINUE,
+        })
     }
 
     pub(super) fn send(&mut self, letter: u8) -> Flow {
@@ -136,12 +158,6 @@ impl Session {
                 Flow::Close
             }
         }
-    }
-
-    /// Sends a refusal, with the stored reply if its class fits.
-    fn send_verdict(&mut self, letter: u8, class: u8) -> Flow {
-        let Some(reply) = self.context.take_reply(class) else { return self.send(letter) };
-        self.send_packet(letter::REPLYCODE, Payload::Strings(&[&reply]))
     }
 
     /// Reports something the filter does wrong, the first time it does it.

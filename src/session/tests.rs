@@ -10,6 +10,7 @@ mod negotiation;
 mod order;
 mod random;
 mod replies;
+mod settled;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

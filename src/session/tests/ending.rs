@@ -176,6 +176,26 @@ fn macros_and_refused_commands_open_no_connection() {
     assert_eq!(play.finish(), "");
 }
 
+/// The command that was to begin another SMTP connection may be refused, and then there is none.
+#[test]
+fn a_malformed_command_opens_no_connection() {
+    for packet in
+        ["C", "Ch", "Ch|", "Ch|4\x01\x02x|", "H", "Hno-nul", "M", "Mno-nul", "U", "D", "Z"]
+    {
+        let mut play = opened(&["M<a>|"]);
+        play.check(&[("K", "abort, close"), (packet, "bye")]);
+        assert_eq!(play.finish(), "", "{packet}");
+    }
+    for packet in ["Ch|U", "Hme|", "M<b>|", "UX|"] {
+        let mut play = opened(&["K"]);
+        play.run(&[packet]);
+        assert!(play.finish().ends_with("close"), "{packet}");
+    }
+    let mut play = Play::agreed(&[Command::Connect], 0);
+    play.check(&[("Cjunk", "> c"), ("K", "close"), ("Cjunk", "> c")]);
+    assert_eq!(play.finish(), "close", "a payload that nobody looks at is fine");
+}
+
 #[test]
 fn a_new_client_gets_neither_the_old_reply_nor_the_old_macros() {
     let mut play = opened(&["DCj|mx|", "DMi|Q1|", "M<a>|"]);
