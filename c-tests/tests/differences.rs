@@ -131,6 +131,19 @@ fn a_broken_promise_is_logged_once() {
     assert_differs("D15", (lines(Linkage::ReferenceDynamic), 3), (lines(Linkage::OursDynamic), 1));
 }
 
+/// The peer says no more and keeps its end open: what ends the session is the length alone.
+#[test]
+fn a_length_over_the_limit_is_enough() {
+    let session = only(
+        "session length\n> O 6 1ff 1fffff | C h U | M a | raw \"\\00\\01\\00\\01\" | wait 9\n",
+    );
+    let Played { transcript, log } = played(Linkage::OursDynamic, &session);
+    assert_ours("D61", transcript.callbacks(), vec!["connect", "envfrom", "abort", "close"]);
+    let line = "err trace: session 1: packet of 65536 bytes is larger than the data size limit of \
+                65535; closing the connection";
+    assert_eq!(log, [line]);
+}
+
 #[test]
 fn log_lines_have_the_number_of_their_session() {
     let text = "session too old\nfilter all\n> O 1 1ff 1fffff\n\

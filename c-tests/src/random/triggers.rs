@@ -29,6 +29,8 @@ pub struct Session<'a> {
     registration: &'a Registration,
     /// Number of its state.
     pub state: u8,
+    /// How far the last message had got when a callback gave a verdict on it.
+    settled: Option<u8>,
     calls: BTreeMap<&'static str, usize>,
     /// Whether any callback may have set a reply.
     pub reply_set: bool,
@@ -41,7 +43,14 @@ fn because(id: &'static str) -> Effect {
 impl<'a> Session<'a> {
     /// A session right after it was accepted.
     pub fn new(profile: &'a Profile, registration: &'a Registration) -> Self {
-        Self { profile, registration, state: INIT, calls: BTreeMap::new(), reply_set: false }
+        Self {
+            profile,
+            registration,
+            state: INIT,
+            settled: None,
+            calls: BTreeMap::new(),
+            reply_set: false,
+        }
     }
 
     /// The number that the next call of a callback will have.
@@ -77,9 +86,32 @@ impl<'a> Session<'a> {
     /// One packet.
     pub fn packet(&mut self, letter: u8, payload: &[u8], results: &Results) -> Effect {
         let old = self.state;
+        if self.is_rest(letter, payload) {
+            return because("D7");
+        }
         let effect = self.effect(letter, payload, results);
         let ends_unused = old == QNC && (effect.closed || letter == b'A');
         if ends_unused && effect.trigger.is_none() { because("D6") } else { effect }
+    }
+
+    /// Whether a command that the reference takes for the first of a message is part of the one
+    /// with a verdict, or may be.
+    fn is_rest(&mut self, letter: u8, payload: &[u8]) -> bool {
+        let Some(place) = self.settled else {
+            return false;
+        };
+        let about = if letter == b'D' { payload.first().copied() } else { Some(letter) };
+        let new = about.and_then(target).filter(|new| (HELO..=ENDM).contains(new));
+        let goes_back = new.is_some_and(|new| {
+            let repeats = matches!(new, RCPT | HDRS | BODY);
+            (new < place || new == place && !repeats) && reachable(HELO, new, self.profile.flags)
+        });
+        if goes_back || matches!(letter, b'A' | b'K' | b'M' | b'H') {
+            self.settled = None;
+        }
+        letter != b'D'
+            && self.settled.is_some()
+            && new.is_some_and(|new| reachable(HELO, new, self.profile.flags))
     }
 
     fn effect(&mut self, letter: u8, payload: &[u8], results: &Results) -> Effect {
@@ -182,9 +214,13 @@ impl<'a> Session<'a> {
         };
         match result {
             0 => {}
-            3 => self.state = HELO,
             1 | 2 | 4 if letter == b'R' || letter == b'U' => {}
-            1 | 2 | 4 => self.state = HELO,
+            1..=4 => {
+                if in_message(self.state) {
+                    self.settled = Some(self.state);
+                }
+                self.state = HELO;
+            }
             7 if self.profile.flags & no_reply != 0 => {}
             8 if letter == b'B' && self.profile.skips() => {}
             8 => return because("D18"),
