@@ -3,7 +3,7 @@
 use crate::support::{self, Run, probe_with};
 use compliance::filter::Socket;
 use compliance::mta::Kind;
-use compliance::{Mta, Observation, Probe, Result, compare};
+use compliance::{Linkage, Mta, Observation, Probe, Result, Smtp, compare};
 
 /// Names of verdicts with the probe's verbs for them.
 const VERDICTS: &[(&str, &[&str])] = &[
@@ -121,4 +121,62 @@ fn skip(kind: Kind) {
     });
 }
 
-with_both! { in_a_message at_connect unknown skip }
+with_both! { in_a_message at_connect unknown skip silence_was_agreed }
+
+/// The replies to a client's commands, without those to EHLO, in a session with both libraries.
+///
+/// The reference never answers where D7 says that ours does, and there the MTA's limit does not
+/// matter but for the time that the test takes.
+fn replies(
+    kind: Kind,
+    linkage: Linkage,
+    rules: &[&str],
+    lines: &[&str],
+    play: impl Fn(&mut Smtp) -> Result<()>,
+) -> Result<String> {
+    let probe = Probe::start(linkage, Socket::Unix, &support::settings(rules))?;
+    let setup = Mta::of(kind).milter(probe.spec());
+    let mta = lines.iter().fold(setup, |setup, line| setup.line(*line)).start()?;
+    let mut smtp = mta.smtp()?;
+    play(&mut smtp)?;
+    smtp.send("other@a.example", &["other@b.example"], "Subject: x\r\n\r\nx\r\n")?;
+    let transcript = smtp.quit()?;
+    let first = transcript.iter().position(|line| line.starts_with("C: MAIL")).unwrap_or(0);
+    let codes = transcript.iter().skip(first).filter_map(|line| line.strip_prefix("S: "));
+    Ok(codes.map(|reply| &reply[..3]).collect::<Vec<_>>().join(" "))
+}
+
+/// Postfix goes on with a message whose DATA was refused: its client may name another recipient, or
+/// say DATA again. Both get the verdict (D7), and what follows is not out of step.
+#[test]
+fn postfix_goes_on_after_data_was_refused() {
+    let rules = ["data:first=reply~550~5.7.1~No data", "data:first=reject"];
+    let play = |linkage, line: &str| {
+        replies(Kind::Postfix, linkage, &rules, &[line], |smtp| {
+            smtp.script(&["MAIL FROM:<first@a.example>", "RCPT TO:<first@b.example>", "DATA"])?;
+            smtp.script(&["RCPT TO:<second@b.example>", "DATA", "RSET"]).map(drop)
+        })
+    };
+    let ours = play(Linkage::OursDynamic, "milter_command_timeout = 60s").unwrap();
+    assert_eq!(ours, "250 250 550 550 550 250 250 250 354 250 221");
+    let theirs = play(Linkage::ReferenceDynamic, "milter_command_timeout = 1s").unwrap();
+    assert_eq!(theirs, "250 250 550 451 451 250 451 503 503 221");
+}
+
+/// An MTA that has agreed to silence for headers sends the rest before it can know of a verdict; it
+/// hears of it with its next reply (D7), and is in step for the message after.
+fn silence_was_agreed(kind: Kind) {
+    let rules = ["steps=c0080", "header:first=reply~550~5.7.1~No header", "header:first=reject"];
+    let play = |linkage, lines: &[&str]| {
+        replies(kind, linkage, &rules, lines, |smtp| {
+            let text = "Subject: first\r\nX-After: x\r\n\r\ntext\r\n";
+            smtp.send("first@a.example", &["first@b.example"], text).map(drop)
+        })
+    };
+    let ours = play(Linkage::OursDynamic, &[]).unwrap();
+    assert_eq!(ours, "250 250 354 550 250 250 354 250 221");
+    if kind == Kind::Postfix {
+        let theirs = play(Linkage::ReferenceDynamic, &["milter_content_timeout = 1s"]).unwrap();
+        assert_eq!(theirs, "250 250 354 451 451 503 503 221");
+    }
+}
