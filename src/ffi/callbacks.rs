@@ -7,7 +7,7 @@ use crate::proto::address::Address;
 use crate::proto::codes::{LIBRARY_VERSION, LIBRARY_VERSION_MDS, status, step};
 use crate::proto::command::Command;
 use crate::proto::negotiate::{FilterTraits, Offer, Request};
-use crate::proto::nul::nuls;
+use crate::proto::nul::{count, nuls};
 use crate::session::{Context, Filter};
 
 /// A registered filter. A run keeps its own copy, so that registering again does not change the
@@ -90,28 +90,28 @@ const FEW: usize = 15;
 /// Hands an array of pointers to the strings in `bytes`, with NULL at the end, to `take`; each
 /// string ends in NUL.
 fn with_arguments<T>(bytes: &mut [u8], take: impl FnOnce(&mut [*mut c_char]) -> T) -> T {
-    let first: *mut c_char = bytes.as_mut_ptr().cast();
     let mut few = [std::ptr::null_mut(); FEW + 1];
-    let mut many = Vec::new();
+    let mut many = pointers(bytes, &mut few);
+    take(if many.is_empty() { &mut few } else { &mut many })
+}
+
+/// Points to the strings in `bytes`, with NULL at the end: in `few` if they fit, else in what is
+/// returned, which is allocated once.
+fn pointers(bytes: &mut [u8], few: &mut [*mut c_char; FEW + 1]) -> Vec<*mut c_char> {
+    let first: *mut c_char = bytes.as_mut_ptr().cast();
     let mut start = 0;
-    for (number, nul) in nuls(bytes).enumerate() {
-        let string = first.wrapping_add(start);
-        start = nul + 1;
-        match few.get_mut(number) {
-            Some(place) if number < FEW => *place = string,
-            _ => {
-                if many.is_empty() {
-                    many.extend_from_slice(&few[..FEW]);
-                }
-                many.push(string);
-            }
-        }
+    let mut strings =
+        nuls(bytes).map(|nul| first.wrapping_add(std::mem::replace(&mut start, nul + 1)));
+    for (place, string) in few.iter_mut().zip(strings.by_ref().take(FEW)) {
+        *place = string;
     }
-    if many.is_empty() {
-        return take(&mut few);
+    let Some(next) = strings.next() else { return Vec::new() };
+    let mut many = vec![std::ptr::null_mut(); count(bytes) + 1];
+    let known = few.iter().take(FEW).copied();
+    for (place, string) in many.iter_mut().zip(known.chain([next]).chain(strings)) {
+        *place = string;
     }
-    many.push(std::ptr::null_mut());
-    take(&mut many)
+    many
 }
 
 /// Storage for any address a client can have, so that a filter may read as much as it likes.
@@ -257,5 +257,24 @@ impl Filter for CFilter {
         let Some(callback) = self.event_callback(command) else { return status::CONTINUE };
         // SAFETY: a callback of the filter, with the argument its type asks for.
         unsafe { callback(pointer(context)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_point_to_their_strings_and_are_allocated_once() {
+        for number in [0, 1, FEW - 1, FEW, FEW + 1, 17, 100, 10_000, 32_767] {
+            let mut bytes = b"a\0".repeat(number);
+            let start: *mut c_char = bytes.as_mut_ptr().cast();
+            let mut few = [std::ptr::null_mut(); FEW + 1];
+            let many = pointers(&mut bytes, &mut few);
+            assert_eq!(many.capacity(), if number > FEW { number + 1 } else { 0 });
+            let all = if many.is_empty() { &few[..=number] } else { &many[..] };
+            let wanted: Vec<_> = (0..number).map(|n| start.wrapping_add(2 * n)).collect();
+            assert_eq!(all.split_last(), Some((&std::ptr::null_mut(), &wanted[..])), "{number}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::options::Options;
 use super::output::SocketOutput;
+use super::partial::Partial;
 use super::shared::{Phase, Shared};
 use crate::proto::command::Command;
 use crate::proto::response::{Payload, letter};
@@ -62,32 +63,6 @@ pub(super) enum TurnEnd {
     HandOver,
     /// The session ends: after a turn, its close callback has been called.
     Close,
-}
-
-/// The bytes of a packet that has not arrived in full; none for nearly all sessions that wait, so
-/// that a pointer is all they have for it.
-#[derive(Debug, Default)]
-#[expect(clippy::box_collection, reason = "a third of the size in each session")]
-pub(super) struct Partial(Option<Box<Vec<u8>>>);
-
-impl Partial {
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_none()
-    }
-
-    pub(super) fn bytes(&self) -> &[u8] {
-        self.0.as_deref().map_or(&[], Vec::as_slice)
-    }
-
-    pub(super) fn extend(&mut self, more: &[u8]) {
-        if !more.is_empty() {
-            self.0.get_or_insert_default().extend_from_slice(more);
-        }
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.0 = None;
-    }
 }
 
 /// A session with its socket.

@@ -23,6 +23,7 @@ mod log;
 mod options;
 mod output;
 mod own_thread;
+mod partial;
 mod pool;
 mod receive;
 mod serve;

@@ -97,7 +97,8 @@ impl Connection {
                 Ok(n) => filled += n,
                 Err(end) => return end,
             }
-            if frame::wanted(self.partial.bytes()).is_some_and(|wanted| wanted > filled) {
+            let wanted = frame::wanted(self.partial.bytes()).unwrap_or(frame::HEAD - 1);
+            if wanted > filled {
                 // Still incomplete: only what is new moves, so that a peer that drips its
                 // packets costs no more than its bytes.
                 self.partial.extend(buffer.get(had..filled).unwrap_or_default());
