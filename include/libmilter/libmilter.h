@@ -21,6 +21,12 @@
 
 /* A bool that agrees with the source's own: C++'s, C23's, <stdbool.h>'s, or int. */
 #ifndef __cplusplus
+/* As in sendmail 8.18.2: GCC's C99 and later have <stdbool.h>'s, unless the source has made its own. */
+# if !defined(SM_CONF_STDBOOL_H) && defined(__GNUC__) && !defined(__clang__) && \
+     defined(__STDC_VERSION__) && __STDC_VERSION__ >= 199901L && (defined(_STDBOOL_H) || \
+     (!defined(bool) && !defined(__bool_true_false_are_defined)))
+#  define SM_CONF_STDBOOL_H 1
+# endif
 # if defined(SM_CONF_STDBOOL_H) && SM_CONF_STDBOOL_H
 #  include <stdbool.h>
 # elif defined(__STDC_VERSION__) && __STDC_VERSION__ > 201710L

@@ -71,10 +71,6 @@
 #define SMFIF_ADDRCPT_PAR 0x00000080L	/* add recipients with arguments */
 #define SMFIF_SETSYMLIST 0x00000100L	/* ask for macros */
 
-#define SMFI_V1_ACTS 0x0000000FL	/* actions of protocol version 1 */
-#define SMFI_V2_ACTS 0x0000003FL	/* actions of protocol version 2 */
-#define SMFI_CURR_ACTS 0x000001FFL	/* all actions of now */
-
 /* Stages, for smfi_setsymlist. */
 #define SMFIM_NOMACROS (-1)
 #define SMFIM_FIRST 0

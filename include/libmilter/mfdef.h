@@ -91,6 +91,10 @@
 #define SMFIP_MDS_256K 0x10000000L	/* payloads of up to 256 KiB */
 #define SMFIP_MDS_1M 0x20000000L	/* payloads of up to 1 MiB */
 
+#define SMFI_V1_ACTS 0x0000000FL	/* actions of protocol version 1 */
+#define SMFI_V2_ACTS 0x0000003FL	/* actions of protocol version 2 */
+#define SMFI_CURR_ACTS 0x000001FFL	/* all actions of now */
+
 #define SMFI_V1_PROT 0x0000003FL	/* flags of protocol version 1 */
 #define SMFI_V2_PROT 0x0000007FL	/* flags of protocol version 2 */
 #define SMFI_CURR_PROT 0x001FFFFFL	/* all flags of now */
