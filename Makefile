@@ -36,6 +36,10 @@ CARGO_FLAGS = --locked
 TARGET =
 TARGET_DIR = target
 INSTALL = install
+# Make what is no function of the interface local in the static library; for another machine, its own.
+LD = ld
+OBJCOPY = objcopy
+AR = ar
 
 BUILT = $(TARGET_DIR)/$(TARGET)/release
 TRIPLE = $$(test -z "$(TARGET)" || echo --target $(TARGET))
@@ -50,6 +54,8 @@ lib:
 		--package libmilter --lib --crate-type cdylib --crate-type staticlib \
 		-- --remap-path-prefix="$$PWD=/usr/src/libmilter"
 	echo $(SONAME) >$(BUILT)/libmilter.soname
+	@mkdir -p $(BUILT)/installed
+	LD="$(LD)" OBJCOPY="$(OBJCOPY)" AR="$(AR)" packaging/archive.sh $(BUILT)/libmilter.a $(BUILT)/installed/libmilter.a
 
 tool:
 	+$(CARGO) build --release $(CARGO_FLAGS) $(TRIPLE) --target-dir $(TARGET_DIR) --package milter-mta --bin milter-try

@@ -51,7 +51,7 @@ install_all() {
     for link in "$soname" libmilter.so; do
         [ "$link" = "$file" ] || ln -sf "$file" "$lib/$link"
     done
-    put 644 "$built/libmilter.a" "$lib"
+    put 644 "$built/installed/libmilter.a" "$lib"
     put 644 include/libmilter/*.h "$include/libmilter"
     pkg_config "$1" >"$pc/milter.pc"
     chmod 644 "$pc/milter.pc"

@@ -27,3 +27,4 @@ mod runtime_support;
 mod runtime_timeouts;
 mod scenarios;
 mod sessions;
+mod static_library;

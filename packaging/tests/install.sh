@@ -81,6 +81,9 @@ for kind in make cargo-c; do
     grep -E '^(Name|Description|Version|Libs): ?' "$tree/$kind/usr/lib64/pkgconfig/milter.pc" | sort >"$top/$kind.pc"
 done
 diff "$top/make.pc" "$top/cargo-c.pc" || fail "different milter.pc (above)"
+# The names that a program gets from the static library.
+nm -g --defined-only "$tree/make/usr/lib64/libmilter.a" | sed -n 's/.* [A-Z] //p' | LC_ALL=C sort |
+    diff c-tests/symbols.txt - || fail "the installed libmilter.a has other global names (above)"
 echo "ok: make and cargo-c install the same $(wc -l <"$top/make.list") files"
 
 quietly with_make uninstall DESTDIR="$tree/make"
