@@ -3,67 +3,15 @@
 
 use crate::instructions;
 use crate::loads;
-use crate::measure::{Bench, Load, Metric, Pace, Weight};
+use crate::machine::Machine;
+use crate::measure::{Bench, Load, Pace, Weight};
+use crate::numbers::number;
 use crate::options::Options;
-use crate::report::{self, Machine};
+use crate::report;
+use crate::results::{LoadResult, Results};
 use crate::subject::{Programs, Subject};
 use c_tests::{Error, Result};
 use std::time::Instant;
-
-/// All figures of a run.
-#[derive(Debug)]
-pub struct Results {
-    /// Where it ran.
-    pub machine: Machine,
-    /// How thorough it was.
-    pub pace: Pace,
-    /// In the order of the loads.
-    pub loads: Vec<LoadResult>,
-    /// What could not be measured, and why.
-    pub failures: Vec<String>,
-}
-
-/// The figures of one load.
-#[derive(Debug)]
-pub struct LoadResult {
-    /// Name of the load.
-    pub name: String,
-    /// What it is.
-    pub title: String,
-    /// Its metrics.
-    pub metrics: Vec<Metric>,
-    /// Rounds, each with the subjects' values in the order of the metrics.
-    pub rounds: Vec<Vec<(Subject, Vec<f64>)>>,
-}
-
-impl LoadResult {
-    /// A subject's values of a metric, one for each round.
-    pub fn values(&self, subject: Subject, metric: usize) -> Vec<f64> {
-        self.rounds.iter().filter_map(|round| value(round, subject, metric)).collect()
-    }
-
-    /// A metric of ours divided by that of another subject of the same round.
-    pub fn ratios(&self, other: Subject, metric: usize) -> Vec<f64> {
-        self.rounds
-            .iter()
-            .filter_map(|round| {
-                let ours = value(round, Subject::Ours, metric)?;
-                let theirs = value(round, other, metric)?;
-                (theirs > 0.0).then(|| ours / theirs)
-            })
-            .collect()
-    }
-
-    /// The place of a metric.
-    pub fn metric(&self, name: &str) -> Option<usize> {
-        self.metrics.iter().position(|metric| metric.name == name)
-    }
-}
-
-fn value(round: &[(Subject, Vec<f64>)], subject: Subject, metric: usize) -> Option<f64> {
-    let (_, values) = round.iter().find(|(s, _)| *s == subject)?;
-    values.get(metric).copied()
-}
 
 /// Measures the loads that were asked for.
 pub fn run(options: &Options) -> Result<Results> {
@@ -152,7 +100,7 @@ fn progress(load: &Load, round: usize, subject: Subject, values: &[f64], start: 
         .metrics
         .iter()
         .zip(values)
-        .map(|(metric, value)| format!("{} {}{}", metric.name, report::number(*value), metric.unit))
+        .map(|(metric, value)| format!("{} {}{}", metric.name, number(*value), metric.unit))
         .collect();
     let elapsed = start.elapsed().as_secs();
     let (round, name) = (round + 1, subject.name());
@@ -190,28 +138,12 @@ fn limit(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::higher;
 
     #[test]
     fn the_recorded_limit_is_found() {
         assert!(limit(LIMIT).is_some());
         assert_eq!(limit("# why\n12\n# because\n34\n"), Some(34));
         assert_eq!(limit("# none"), None);
-    }
-
-    #[test]
-    fn ratios_compare_values_of_the_same_round() {
-        let round = |ours, epoll| vec![(Subject::Epoll, vec![epoll]), (Subject::Ours, vec![ours])];
-        let result = LoadResult {
-            name: "x".into(),
-            title: "x".into(),
-            metrics: vec![higher("m", "/s")],
-            rounds: vec![round(1.0, 2.0), vec![(Subject::Ours, vec![5.0])], round(3.0, 2.0)],
-        };
-        assert_eq!(result.ratios(Subject::Epoll, 0), [0.5, 1.5]);
-        assert_eq!(result.values(Subject::Ours, 0), [1.0, 5.0, 3.0]);
-        assert_eq!(result.metric("m"), Some(0));
-        assert_eq!(result.metric("n"), None);
     }
 
     #[test]

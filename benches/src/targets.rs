@@ -1,7 +1,7 @@
 //! What is to be reached, and whether it was.
 
-use crate::report::{number, spread};
-use crate::run::Results;
+use crate::numbers::{number, spread};
+use crate::results::Results;
 use crate::subject::Subject;
 
 /// How a target is judged, always by the median of the rounds.

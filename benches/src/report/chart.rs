@@ -1,7 +1,7 @@
 //! The chart: groups of bars, one group for each of the loads that tell most.
 
-use super::{number, spread};
-use crate::run::{LoadResult, Results};
+use crate::numbers::{number, spread};
+use crate::results::{LoadResult, Results};
 use crate::subject::Subject;
 use std::fmt::Write;
 
@@ -159,9 +159,9 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use crate::loads;
+    use crate::machine::Machine;
     use crate::measure::Pace;
-    use crate::report::Machine;
-    use crate::run::{LoadResult, Results};
+    use crate::results::{LoadResult, Results};
     use crate::subject::Subject;
 
     #[test]

@@ -1,6 +1,6 @@
 //! The raw figures: every value of every round.
 
-use crate::run::Results;
+use crate::results::Results;
 use crate::subject::Subject;
 use crate::targets;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! The part of docs/performance.md that the runner writes.
 
-use super::{cell, ratio_cell};
-use crate::run::Results;
+use super::cell::{cell, ratio_cell};
+use crate::results::Results;
 use crate::subject::Subject;
 use crate::targets;
 use c_tests::{Error, Result};
@@ -66,9 +66,9 @@ fn figures(results: &Results) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::Machine;
     use crate::measure::{Pace, lower};
-    use crate::report::Machine;
-    use crate::run::LoadResult;
+    use crate::results::LoadResult;
 
     #[test]
     fn only_what_is_between_the_marks_changes() {
