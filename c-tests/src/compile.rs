@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result, run};
 use crate::machine::Machine;
+use crate::make::{make, modified};
 use crate::{ours, paths, reference, syslog};
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -156,30 +157,6 @@ impl Program {
         })?;
         Ok(exe)
     }
-}
-
-/// Makes a file under the lock unless it is there and newer than its inputs; never half a file.
-pub(crate) fn make(
-    file: &Path,
-    inputs: &[&Path],
-    recipe: impl FnOnce(&Path) -> Result<()>,
-) -> Result<()> {
-    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    paths::locked(&name, || {
-        let fresh = modified(file).is_ok_and(|made| {
-            inputs.iter().all(|input| modified(input).is_ok_and(|changed| changed <= made))
-        });
-        if fresh {
-            return Ok(());
-        }
-        let partial = file.with_file_name(format!("{name}.partial"));
-        recipe(&partial)?;
-        fs::rename(&partial, file).map_err(|e| Error::new(file.display(), e))
-    })
-}
-
-fn modified(path: &Path) -> std::io::Result<SystemTime> {
-    fs::metadata(path)?.modified()
 }
 
 /// When the newest header in a directory changed; a program compiled before that is stale.

@@ -4,6 +4,7 @@
 //! reference   fetches Debian's packages and unpacks them          (never installed)
 //! packages    unpacks any package with its libraries
 //! ours        builds libmilter with cargo and lays out a directory to load it from
+//! make        files made once, by whichever test needs them first
 //! compile     C or C++ source -> Program (one object, linked dynamically and statically)
 //! linkage     which library a Program runs with, as a std::process::Command
 //! start       what a program inherits, and what not
@@ -20,6 +21,7 @@ pub mod differences;
 pub mod error;
 pub mod linkage;
 pub mod machine;
+mod make;
 pub mod milter;
 pub mod notes;
 pub mod ours;

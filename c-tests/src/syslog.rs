@@ -1,8 +1,8 @@
 //! Log lines of a filter without a syslog daemon: a preloaded shim writes them to a file.
 
-use crate::compile::make;
 use crate::error::{Error, Result, run};
 use crate::machine::Machine;
+use crate::make::make;
 use crate::paths;
 use std::fs;
 use std::path::{Path, PathBuf};
