@@ -2,26 +2,8 @@
 
 use crate::observation::Observation;
 use crate::page::{self, Row};
+use crate::pair::Pair;
 use c_tests::{Linkage, Result, differences};
-
-/// One line of the compatibility page: what runs with what.
-#[derive(Clone, Debug)]
-pub struct Pair<'a> {
-    /// The milter, such as `opendkim`.
-    pub milter: &'a str,
-    /// Its version, such as `2.11.0`; `-` for filters of this repository.
-    pub milter_version: String,
-    /// The MTA, such as `Postfix`.
-    pub mta: &'a str,
-    /// Its version; `-` if it is played.
-    pub mta_version: String,
-    /// What was done with them, in a few words.
-    pub exercised: &'a str,
-    /// How ours got into the process: both ways, or `[Linkage::OursPreload]`.
-    pub libraries: &'a [Linkage],
-    /// Entries of `docs/differences.md` that the run shows and the closure allows for.
-    pub differences: &'a [&'a str],
-}
 
 /// Ours by `LD_LIBRARY_PATH` and by `LD_PRELOAD`.
 pub const BOTH_WAYS: &[Linkage] = &[Linkage::OursDynamic, Linkage::OursPreload];

@@ -7,6 +7,7 @@
 //! filter        a milter of any kind as a process; its exit status, its socket afterwards
 //! probe         a C filter that writes down its callbacks and does what it is told
 //! observation   what one run showed, in sections; volatile parts made equal
+//! pair          a milter and an MTA that run together, and what is claimed of them
 //! compare       the same run with each library, compared; writes a row of the compatibility page
 //! page          docs/compatibility.md, made of these rows
 //! ```
@@ -19,14 +20,16 @@ pub mod milters;
 pub mod mta;
 pub mod observation;
 pub mod page;
+pub mod pair;
 pub mod played;
 pub mod probe;
 pub mod smtp;
 
 pub use c_tests::{Error, Linkage, Packages, Result};
-pub use compare::{Pair, compare};
+pub use compare::compare;
 pub use filter::Filter;
 pub use mta::Mta;
 pub use observation::Observation;
+pub use pair::Pair;
 pub use probe::Probe;
 pub use smtp::Smtp;

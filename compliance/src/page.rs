@@ -1,6 +1,6 @@
 //! `docs/compatibility.md`, made of the rows that the tests of one `cargo test` wrote.
 
-use crate::compare::Pair;
+use crate::pair::Pair;
 use c_tests::{Error, Linkage, Result, paths};
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -7,8 +7,8 @@ pub mod service;
 pub use daemon::Daemon;
 pub use service::Service;
 
-use crate::compare::Pair;
 use crate::mta::Kind;
+use crate::pair::Pair;
 use c_tests::error::run;
 use c_tests::{Error, Linkage, Packages, Result, paths};
 use std::ffi::OsString;
