@@ -5,6 +5,11 @@
 #ifndef SESSIONS_H
 #define SESSIONS_H
 
+/* accept4 */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
 #include "packets.h"
 
 /* A connection; the bytes are those of a packet that has not arrived in full. */

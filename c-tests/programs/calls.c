@@ -2,14 +2,12 @@
  *
  * Each argument is "operation" or "operation=value"; see `perform`. Prints through a copy of standard
  * output, so that descriptors 0 to 2 can be closed. */
-#include "calls.h"
+#include "surroundings.h"
 #include "daemon.h"
 #include "mta.h"
 #include "signals.h"
 #include <sys/wait.h>
 
-int out = 1;
-char *path = NULL;
 static int probing, stopping, stopping_at_end, mta_pipe = -1;
 static volatile int stopped = -100;
 static pid_t mta_pid;

@@ -2,7 +2,7 @@
 #ifndef DAEMON_H
 #define DAEMON_H
 
-#include "calls.h"
+#include "surroundings.h"
 #include <grp.h>
 #include <limits.h>
 #include <poll.h>

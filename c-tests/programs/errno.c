@@ -4,7 +4,7 @@
  *   debug GOOD BAD     the same, with debug output that cannot be written
  *   main SPEC          smfi_main opens the socket, and finds SIGTERM waiting
  *   refused SPEC...    smfi_opensocket with specifications that it refuses */
-#include "calls.h"
+#include "surroundings.h"
 #include "daemon.h"
 #include "mta.h"
 #include <sys/wait.h>
@@ -14,9 +14,6 @@
 
 /* In no header. */
 extern int mi_stop(void);
-
-int out = 1;
-char *path = NULL;
 
 static void show(const char *call, long result, int left)
 {

@@ -2,7 +2,7 @@
 #ifndef MTA_H
 #define MTA_H
 
-#include "calls.h"
+#include "surroundings.h"
 #include "daemon.h"
 #include "signals.h"
 #include <poll.h>

@@ -2,7 +2,7 @@
 #ifndef SIGNALS_H
 #define SIGNALS_H
 
-#include "calls.h"
+#include "surroundings.h"
 #include <sys/mman.h>
 #include <sys/time.h>
 

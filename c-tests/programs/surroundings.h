@@ -1,6 +1,6 @@
-/* What calls.c looks at around the calls. */
-#ifndef CALLS_H
-#define CALLS_H
+/* What a program looks at around its calls, and how it tells what it saw. */
+#ifndef SURROUNDINGS_H
+#define SURROUNDINGS_H
 
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -22,8 +22,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-extern int out;
-extern char *path;
+/* Where it is told, and the socket of the filter. */
+static int out = 1;
+static char *path;
 
 static struct sockaddr_storage address;
 static socklen_t address_size;
