@@ -78,7 +78,7 @@ try() {
             sh -ec 'cd ~/libmilter && exec "$@"' sh "$@" 2>&1 || echo "failed with status $?" >"$log.failed"
     } | tee "$log"
     seconds=$(($(date +%s) - start))
-    counts=$(awk '/^test result: / { passed += $4; failed += $6 } END { if (NR && passed + failed) print passed " passed, " failed " failed; " }' "$log")
+    counts=$(sed -n 's/^[0-9]* passed, [0-9]* failed, [0-9]* left out$/&; /p' "$log")
     if [ -e "$log.failed" ]; then
         counts="$counts$(cat "$log.failed"); "
         rm -f "$log.failed"
