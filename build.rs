@@ -36,6 +36,13 @@ fn main() {
         .flag_if_supported(format!("-ffile-prefix-map={here}=/usr/src/libmilter"))
         .warnings_into_errors(true)
         .compile("milter_setmlreply");
+    println!("cargo:rerun-if-changed=src/sys/tsan.c");
+    cc::Build::new()
+        .file("src/sys/tsan.c")
+        .flag("-fvisibility=hidden")
+        .flag_if_supported(format!("-ffile-prefix-map={here}=/usr/src/libmilter"))
+        .warnings_into_errors(true)
+        .compile("milter_tsan");
 }
 
 /// The NN of Rust 1.NN; a number above all if `rustc --version` is of another form.

@@ -25,6 +25,7 @@ mod runtime_stop;
 mod runtime_stress;
 mod runtime_support;
 mod runtime_timeouts;
+mod sanitizer;
 mod scenarios;
 mod sessions;
 mod static_library;

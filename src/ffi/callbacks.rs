@@ -9,6 +9,7 @@ use crate::proto::command::Command;
 use crate::proto::negotiate::{FilterTraits, Offer, Request};
 use crate::proto::nul::{count, nuls};
 use crate::session::{Context, Filter};
+use crate::sys::tsan;
 
 /// A registered filter. A run keeps its own copy, so that registering again does not change the
 /// callbacks under sessions that are open.
@@ -82,6 +83,11 @@ impl CFilter {
 /// The context as C gets it. It is only ever shared; C has no means to look into it.
 fn pointer(context: &Context) -> *mut SMFICTX {
     std::ptr::from_ref(context).cast_mut().cast()
+}
+
+/// Tells what watches threads that the filter's code runs, until this is dropped.
+fn in_filter(context: &Context) -> tsan::Callback {
+    tsan::callback(pointer(context).cast())
 }
 
 /// Strings for which no memory is allocated: an address and some ESMTP arguments.
@@ -186,6 +192,7 @@ impl Filter for CFilter {
         let long = |n: u32| c_ulong::from(n);
         let (mut actions, mut protocol) = (long(request.actions), long(request.protocol));
         let (mut unused2, mut unused3) = (0, 0);
+        let _filter = in_filter(context);
         // SAFETY: a callback of the filter, with the arguments its type asks for; all pointers are
         // valid during the call.
         let result = unsafe {
@@ -210,6 +217,7 @@ impl Filter for CFilter {
         let mut storage = AnyAddress::new(address);
         let address = storage.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
         let host = host.as_mut_ptr().cast();
+        let _filter = in_filter(context);
         // SAFETY: a callback of the filter; the host name ends in NUL and the address is NULL or
         // of the family it names, both valid during the call.
         unsafe { callback(pointer(context), host, address.cast::<_SOCK_ADDR>()) }
@@ -217,6 +225,7 @@ impl Filter for CFilter {
 
     fn helo(&self, context: &Context, name: &mut [u8]) -> i32 {
         let Some(callback) = self.callbacks.xxfi_helo else { return status::CONTINUE };
+        let _filter = in_filter(context);
         // SAFETY: a callback of the filter; the session checked that the name ends in NUL.
         unsafe { callback(pointer(context), name.as_mut_ptr().cast()) }
     }
@@ -228,6 +237,7 @@ impl Filter for CFilter {
         };
         let Some(callback) = callback else { return status::CONTINUE };
         with_arguments(strings, |pointers| {
+            let _filter = in_filter(context);
             // SAFETY: a callback of the filter; the array ends in NULL and each string in NUL.
             unsafe { callback(pointer(context), pointers.as_mut_ptr()) }
         })
@@ -237,24 +247,28 @@ impl Filter for CFilter {
         let Some(callback) = self.callbacks.xxfi_header else { return status::CONTINUE };
         let name: *mut c_char = strings.as_mut_ptr().cast();
         let value = name.wrapping_add(value.min(strings.len().saturating_sub(1)));
+        let _filter = in_filter(context);
         // SAFETY: a callback of the filter; the session checked that both strings end in NUL.
         unsafe { callback(pointer(context), name, value) }
     }
 
     fn body(&self, context: &Context, chunk: &mut [u8]) -> i32 {
         let Some(callback) = self.callbacks.xxfi_body else { return status::CONTINUE };
+        let _filter = in_filter(context);
         // SAFETY: a callback of the filter; the chunk has the length that is passed.
         unsafe { callback(pointer(context), chunk.as_mut_ptr(), chunk.len()) }
     }
 
     fn unknown(&self, context: &Context, text: &mut [u8]) -> i32 {
         let Some(callback) = self.callbacks.xxfi_unknown else { return status::CONTINUE };
+        let _filter = in_filter(context);
         // SAFETY: a callback of the filter; the session puts a NUL behind the text.
         unsafe { callback(pointer(context), text.as_ptr().cast()) }
     }
 
     fn event(&self, context: &Context, command: Command) -> i32 {
         let Some(callback) = self.event_callback(command) else { return status::CONTINUE };
+        let _filter = in_filter(context);
         // SAFETY: a callback of the filter, with the argument its type asks for.
         unsafe { callback(pointer(context)) }
     }

@@ -6,12 +6,13 @@ use std::sync::Once;
 
 use super::types::{MI_FAILURE, MI_SUCCESS, SMFICTX};
 use crate::session::{Context, Refused};
-use crate::sys::errno;
 use crate::sys::log::{Priority, write};
+use crate::sys::{errno, tsan};
 
 /// Runs the body of an exported function: a panic becomes a line in the log and `failure`, and
 /// `errno` is left as it was.
 pub(super) fn guard<T>(failure: T, body: impl FnOnce() -> T) -> T {
+    let _library = tsan::library();
     let _errno = errno::keep();
     quiet_panics();
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(failure)

@@ -10,7 +10,7 @@ use crate::proto::printable::quote;
 use crate::runtime::{Control, Level, Log, Options, Threads, serve};
 use crate::sys::environment::{Setting, setting};
 use crate::sys::log::Priority;
-use crate::sys::{errno, signal};
+use crate::sys::{errno, signal, tsan};
 
 static CONTROL: Control = Control::new();
 
@@ -66,7 +66,9 @@ fn run() -> Result<(), Failed> {
         };
         (settings.listener.take().ok_or_else(Failed::default)?, options, mask)
     };
-    serve(filter, listener, options, Arc::clone(&log), &CONTROL).map_err(|error| {
+    let served = serve(filter, listener, options, Arc::clone(&log), &CONTROL);
+    tsan::run_ended();
+    served.map_err(|error| {
         log.line(Priority::Error, &error.to_string());
         Failed(error.errno())
     })

@@ -11,4 +11,5 @@ pub mod resolve;
 pub mod signal;
 pub mod socket;
 pub mod thread;
+pub mod tsan;
 pub mod waker;

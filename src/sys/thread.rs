@@ -7,6 +7,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::fd::above_stdio;
+use super::tsan;
 
 /// Bytes. C filters put large buffers on the stack; the defaults of musl (128 KiB), of macOS
 /// (512 KiB) and of Rust (2 MiB) are too small for some.
@@ -33,7 +34,10 @@ fn platform_stack_size() -> Option<usize> {
 /// The system has no thread to give.
 pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
     let stack = platform_stack_size().unwrap_or(0).max(STACK_MIN);
-    Builder::new().name(name.to_owned()).stack_size(stack).spawn(body)
+    Builder::new().name(name.to_owned()).stack_size(stack).spawn(move || {
+        let _library = tsan::library();
+        body();
+    })
 }
 
 /// How long something took the calling thread, apart from the time in which it could have run but
