@@ -10,6 +10,8 @@
 #
 # DEB_CACHE, if set, names a directory that keeps the downloaded files.
 set -eu
+# Daemons that have changed their user read what it unpacks.
+umask 022
 
 fail() {
     echo "unpack.sh: $*" >&2

@@ -1,6 +1,7 @@
 //! Where things are: the workspace, cargo's target directory, and the lock between test processes.
 
 use crate::error::{Error, Result};
+use crate::start;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -36,6 +37,7 @@ pub fn target() -> Result<&'static Path> {
 
 /// A directory of the harness below the target directory, created on first use.
 pub fn work_dir(name: &str) -> Result<PathBuf> {
+    start::usual_umask();
     let dir = target()?.join("c-tests").join(name);
     fs::create_dir_all(&dir).map_err(|e| Error::new(format!("create {}", dir.display()), e))?;
     Ok(dir)

@@ -14,8 +14,16 @@ const SHIM_VARIABLE: &str = "SYSLOG_SHIM_START";
 /// Variables that programs inherit; all others they have only if the test sets them.
 const INHERITED: [&str; 4] = ["PATH", "HOME", "USER", "LOGNAME"];
 
+/// Gives this process, whose files daemons read that have changed their user, the umask of a login.
+///
+/// Called by whatever tests begin with.
+pub(crate) fn usual_umask() {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+}
+
 /// Takes from a command what it would inherit beside [`INHERITED`] and what was set for it.
 pub fn clean(command: &mut Command) {
+    usual_umask();
     for (name, _) in std::env::vars_os() {
         let kept = INHERITED.iter().any(|kept| name == *kept);
         if !kept && !command.get_envs().any(|(set, _)| set == name) {
