@@ -8,6 +8,9 @@
 # installed already are not fetched. A second call with the same arguments does nothing. ROOT/versions
 # says what was unpacked, a package and its version in each line.
 #
+# The exit status is 3 if the lists of this release are there and lack a package, with a line on standard
+# error that names both; 1 if something else is in the way, such as a mirror that cannot be reached.
+#
 # DEB_CACHE, if set, names a directory that keeps the downloaded files.
 set -eu
 # Daemons that have changed their user read what it unpacks.
@@ -21,7 +24,7 @@ fail() {
 [ $# -ge 2 ] || fail "usage: unpack.sh ROOT PACKAGE..."
 root=$1
 shift
-advice="try again after apt-get update as root"
+mirror="can the package mirror be reached? Try apt-get update as root"
 command -v apt-get >/dev/null || fail "apt-get not found: these tests need Debian or Ubuntu"
 
 installed() {
@@ -61,9 +64,30 @@ download() {
     fi
 }
 
+update() {
+    if [ "$(id -u)" = 0 ]; then
+        apt-get -qq update
+    else
+        sudo -n apt-get -qq update
+    fi
+}
+
+# Whether apt's lists, not only what is installed, have a package.
+listed() {
+    apt-cache madison "$1" | grep -q .
+}
+
 fetch() {
-    # A new machine has no package lists yet.
-    apt-cache show "$1" >/dev/null 2>&1 || apt-get -qq update || fail "no package lists: $advice"
+    # A new machine has no package lists yet. Every release has this package.
+    listed base-files || update || fail "apt-get update failed: $mirror"
+    listed base-files || fail "apt has no package lists: $mirror"
+    for package; do
+        listed "$package" || {
+            release=$(sed -n 's/^PRETTY_NAME="\(.*\)"$/\1/p' /etc/os-release)
+            echo "no package $package in ${release:-this release}" >&2
+            exit 3
+        }
+    done
     rm -rf "$root.partial"
     mkdir -p "$root.partial"
     debs=${DEB_CACHE:-$root.debs}
@@ -71,8 +95,8 @@ fetch() {
     # shellcheck disable=SC2046 # one word per package
     set -- $(closure "$@")
     # Old lists name versions that the mirror has replaced since.
-    (cd "$debs" && { download "$@" || { apt-get -qq update && download "$@"; }; }) ||
-        fail "apt-get download failed for $*: is the package mirror reachable? $advice"
+    (cd "$debs" && { download "$@" || { update && download "$@"; }; }) ||
+        fail "apt-get download failed for $*: $mirror"
     # By name, as a cache may hold older versions too; apt names only files it does not find.
     for deb in $(cd / && apt-get -qq --print-uris download "$@" | cut -d ' ' -f 2); do
         dpkg -x "$debs/$deb" "$root.partial"

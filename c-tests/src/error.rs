@@ -38,10 +38,15 @@ pub fn run(command: &mut Command, advice: &str) -> Result<Output> {
     if output.status.success() {
         return Ok(output);
     }
-    Err(Error(format!(
+    Err(failed(command, &output, advice))
+}
+
+/// What is said of a tool that has failed.
+pub(crate) fn failed(command: &Command, output: &Output, advice: &str) -> Error {
+    Error(format!(
         "{command:?}: {}\n{}{}\n{advice}",
         output.status,
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr),
-    )))
+    ))
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! reference   fetches Debian's packages and unpacks them          (never installed)
 //! packages    unpacks any package with its libraries
+//! public      places that every user may enter, for daemons
 //! ours        builds libmilter with cargo and lays out a directory to load it from
 //! make        files made once, by whichever test needs them first
 //! compile     C or C++ source -> Program (one object, linked dynamically and statically)
@@ -28,6 +29,7 @@ pub mod ours;
 pub mod output;
 pub mod packages;
 pub mod paths;
+pub mod public;
 pub mod random;
 pub mod reference;
 pub mod scenario;

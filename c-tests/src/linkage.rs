@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::machine::{Machine, machine};
 use crate::{ours, reference, start, syslog};
 use std::ffi::OsString;
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -107,7 +108,11 @@ impl Linkage {
     /// Fails unless the running process has exactly the intended libraries mapped.
     pub fn check_mapped(self, pid: u32) -> Result<()> {
         let path = format!("/proc/{pid}/maps");
-        let maps = fs::read_to_string(&path).map_err(|e| Error::new(&path, e))?;
+        self.check_maps(pid, &fs::read_to_string(&path).map_err(|e| Error::new(&path, e))?)
+    }
+
+    /// The same with what the `maps` file of the process says, for one that only root may look at.
+    pub fn check_maps(self, pid: impl fmt::Display, maps: &str) -> Result<()> {
         let mapped = |file: PathBuf| -> Result<bool> {
             let real = fs::canonicalize(&file).map_err(|e| Error::new(file.display(), e))?;
             Ok(maps

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::linkage::Linkage;
+use crate::public;
 use crate::syslog::Log;
 use rustix::process::{Pid, Signal, kill_process};
 use std::net::TcpStream;
@@ -32,7 +33,7 @@ impl Milter {
         mut command: Command,
         prepare: impl FnOnce(&mut Command, &std::path::Path),
     ) -> Result<Self> {
-        let dir = tempfile::tempdir().map_err(|e| Error::new("make a temporary directory", e))?;
+        let dir = public::tempdir()?;
         let log = Log::attach(&mut command, dir.path().join("log"));
         prepare(&mut command, dir.path());
         let child = command
@@ -117,7 +118,10 @@ impl Milter {
 
 impl Drop for Milter {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // What has a pipe for its standard input ends with it, and all that it has started.
+        if self.child.stdin.take().is_none() {
+            let _ = self.child.kill();
+        }
         let _ = self.child.wait();
     }
 }

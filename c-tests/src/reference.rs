@@ -1,7 +1,7 @@
 //! Debian's libmilter: downloaded with apt, unpacked below the target directory, never installed.
 
 use crate::error::{Error, Result, run};
-use crate::paths;
+use crate::{packages, paths};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,9 +10,8 @@ use std::sync::OnceLock;
 /// The packages; the second holds the shared object.
 const PACKAGES: [&str; 2] = ["libmilter-dev", "libmilter1.0.1"];
 
-const ADVICE: &str = "the reference library comes from Debian or Ubuntu packages: run the tests on such a \
-     system with a reachable package mirror, or unpack libmilter-dev and libmilter1.0.1 with \
-     `dpkg -x` into the `reference/root` directory below cargo's target directory";
+const ADVICE: &str =
+    "the reference library comes from packages of Debian or Ubuntu: run the tests on such a system";
 
 /// The unpacked reference library.
 #[derive(Debug)]
@@ -42,12 +41,13 @@ pub fn reference() -> Result<&'static Reference> {
         return Ok(found);
     }
     let found = paths::locked("reference", || {
-        let top = paths::target()?.join("reference");
-        let root = top.join("root");
-        if let Ok(found) = locate(&root) {
+        let root = root()?;
+        if root.join("versions").exists()
+            && let Ok(found) = locate(&root)
+        {
             return Ok(found);
         }
-        fetch(&top, &root)?;
+        fetch(&root)?;
         locate(&root)
     })?;
     Ok(REFERENCE.get_or_init(|| found))
@@ -69,29 +69,17 @@ fn locate(root: &Path) -> Result<Reference> {
         .ok_or_else(|| Error(format!("no libmilter below {}; {ADVICE}", root.display())))
 }
 
-fn fetch(top: &Path, root: &Path) -> Result<()> {
-    let debs = top.join("debs");
-    for dir in [&debs, &root.to_path_buf()] {
-        fs::create_dir_all(dir).map_err(|e| Error::new(format!("create {}", dir.display()), e))?;
-    }
-    if download(&debs).is_err() {
-        // A fresh machine has no package lists yet.
-        let _ = run(Command::new("apt-get").args(["-q", "update"]), ADVICE);
-        download(&debs)?;
-    }
-    let entries = fs::read_dir(&debs).map_err(|e| Error::new(debs.display(), e))?;
-    for deb in entries.flatten().map(|entry| entry.path()) {
-        run(Command::new("dpkg").arg("-x").arg(&deb).arg(root), ADVICE)?;
-    }
-    Ok(())
+fn fetch(root: &Path) -> Result<()> {
+    let mut unpack = Command::new(paths::in_package("mta/unpack.sh"));
+    run(unpack.arg(root).args(PACKAGES), ADVICE).map(drop)
 }
 
-fn download(into: &Path) -> Result<()> {
-    let mut apt = Command::new("apt-get");
-    // apt's sandbox user usually cannot write below the target directory; only root may say so.
-    if rustix::process::geteuid().is_root() {
-        apt.args(["-o", "APT::Sandbox::User=root"]);
-    }
-    apt.args(["-q", "download"]).args(PACKAGES).current_dir(into);
-    run(&mut apt, ADVICE).map(drop)
+/// Its upstream version, such as `8.17.1.9`.
+pub fn version() -> Result<String> {
+    reference()?;
+    packages::version(&root()?, PACKAGES[1])
+}
+
+fn root() -> Result<PathBuf> {
+    Ok(paths::target()?.join("reference/root"))
 }

@@ -11,6 +11,7 @@ mod inherited;
 mod linkage;
 mod log_lines;
 mod matrix;
+mod packages;
 mod privileges;
 mod progress;
 mod random;

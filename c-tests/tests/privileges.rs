@@ -58,8 +58,9 @@ fn logged(script: &str) -> Vec<String> {
     command.env(shim, dir.path().join("log"));
     let done = output_within(&mut command, PATIENCE).unwrap();
     assert!(done.status.success(), "{script}: {}", done.status);
-    let log = std::fs::read_to_string(dir.path().join("log")).unwrap_or_default();
-    // Made by the other user.
+    // Made by the other user, for that one alone.
+    as_root("chmod 644 \"${1%/*}/log\"", &copy);
+    let log = std::fs::read_to_string(dir.path().join("log")).unwrap();
     as_root("rm -f \"$1\" \"${1%/*}/log\"", &copy);
     log.lines().map(str::to_owned).collect()
 }
