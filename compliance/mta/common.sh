@@ -8,7 +8,7 @@
 script=${0##*/}
 unpack=$here/../../c-tests/mta/unpack.sh
 
-# Whoever started the tests may have another one.
+# Daemons read as other users, and whoever started the tests may have another one.
 umask 022
 
 fail() {
@@ -36,6 +36,13 @@ if [ "$(id -u)" != 0 ]; then
     exec sudo -n "MTA_ROOT=$MTA_ROOT" "$0" "$@"
 fi
 
+# DIR becomes root's, as sendmail writes no pid file into another user's directory; stop gives it back.
+own() {
+    mkdir -p "$dir"
+    chown root "$dir"
+    chmod 755 "$dir"
+}
+
 # Delivers a message into DIR/mail: arguments sender and recipient.
 deliver_script() {
     cat >"$dir/deliver" <<END
@@ -62,9 +69,11 @@ stop() {
         done
         kill -KILL "$pid" 2>/dev/null || true
     fi
-    # So that whoever made DIR can remove it.
-    [ -z "${SUDO_UID:-}" ] || chown -R "$SUDO_UID" "$dir"
     rm -f "$pid_file"
+    # So that whoever made DIR can remove it; DIR itself comes last.
+    if [ -n "${SUDO_UID:-}" ]; then
+        find "$dir" -depth -exec chown -h "$SUDO_UID" {} +
+    fi
 }
 
 # Until standard input ends; so it is stopped as well when whoever holds the other end is killed.

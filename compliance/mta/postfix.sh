@@ -81,6 +81,8 @@ inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
 disable_dns_lookups = yes
+# Short ones can be plain numbers, by which the tests would not know them.
+enable_long_queue_ids = yes
 mydestination =
 alias_maps =
 alias_database =
@@ -149,8 +151,7 @@ start() {
     shift
     LD_LIBRARY_PATH=$(fetch | tail -n 1)
     export LD_LIBRARY_PATH MAIL_CONFIG="$settings"
-    mkdir -p "$dir"
-    chmod 755 "$dir"
+    own
     check_reachable
     make_directories
     : >"$dir/log" # readable for whoever runs the tests
@@ -164,6 +165,7 @@ start() {
     "$programs/master" -w -c "$settings" ||
         fail "Postfix did not start on port $port:
 $(cat "$dir/log" 2>/dev/null)"
+    chmod 644 "$pid_file" # for whoever runs the tests
 }
 
 obey "$@"

@@ -88,8 +88,8 @@ END
 
 start() {
     libraries=$(fetch | tail -n 1)
+    own
     mkdir -p "$dir/mail" "$dir/queue"
-    chmod 755 "$dir"
     chmod 1777 "$dir/mail"
     chmod 700 "$dir/queue"
     : >"$dir/log" # readable for whoever runs the tests
@@ -113,6 +113,7 @@ $(cat "$dir/log")"
         sleep 0.05
         tries=$((tries - 1))
     done
+    chmod 644 "$pid_file" # for whoever runs the tests
 }
 
 held() {

@@ -6,7 +6,6 @@ use rustix::process::Signal;
 use std::ffi::OsStr;
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -111,8 +110,6 @@ impl Filter {
         let mut spec = inet;
         let mut path = None;
         let mut milter = Milter::start(command, |command, dir| {
-            // Postfix looks for the socket as the user mail.
-            let _ = std::fs::set_permissions(dir, PermissionsExt::from_mode(0o755));
             if socket == Socket::Unix {
                 let file = dir.join("socket");
                 spec = format!("unix:{}", file.display());

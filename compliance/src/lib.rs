@@ -6,6 +6,7 @@
 //! smtp          an SMTP client that writes down the conversation
 //! filter        a milter of any kind as a process; its exit status, its socket afterwards
 //! probe         a C filter that writes down its callbacks and does what it is told
+//! root          what only root may do, by sudo if need be
 //! observation   what one run showed, in sections; volatile parts made equal
 //! pair          a milter and an MTA that run together, and what is claimed of them
 //! compare       the same run with each library, compared; writes a row of the compatibility page
@@ -23,6 +24,7 @@ pub mod page;
 pub mod pair;
 pub mod played;
 pub mod probe;
+pub mod root;
 pub mod smtp;
 
 pub use c_tests::{Error, Linkage, Packages, Result};

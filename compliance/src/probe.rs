@@ -3,7 +3,7 @@
 use crate::filter::{Filter, Socket, compiled};
 use crate::observation::Observation;
 use c_tests::milter::POLL;
-use c_tests::{Error, Linkage, Result};
+use c_tests::{Error, Linkage, Result, public};
 use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -25,14 +25,11 @@ pub struct Probe {
 impl Probe {
     /// Starts one with settings as `milters/probe.c` has them.
     pub fn start(linkage: Linkage, socket: Socket, settings: &[impl AsRef<str>]) -> Result<Self> {
-        let dir = tempfile::tempdir().map_err(|e| Error::new("make a temporary directory", e))?;
+        let dir = public::tempdir()?;
         let spec = match socket {
             Socket::Inet => format!("inet:{}@127.0.0.1", crate::filter::free_port()?),
             Socket::Unix => format!("unix:{}", dir.path().join("socket").display()),
         };
-        // Postfix looks for it as the user mail.
-        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        fs::set_permissions(dir.path(), open).map_err(|e| Error::new(dir.path().display(), e))?;
         let mut probe = Self { linkage, dir, spec, filter: None };
         probe.restart(settings)?;
         Ok(probe)

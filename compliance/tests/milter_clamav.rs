@@ -1,8 +1,9 @@
 //! clamav-milter with a clamd that knows one signature of the test's own.
 
+use c_tests::public;
 use compliance::compare::BOTH_WAYS;
 use compliance::filter::{Filter, Socket, packaged};
-use compliance::milters::{Daemon, Service, pair};
+use compliance::milters::{Daemon, Service, left_out, pair};
 use compliance::mta::Kind;
 use compliance::{Linkage, Mta, Observation, Packages, Result, compare};
 use std::fmt::Write;
@@ -99,11 +100,17 @@ fn clamav_versions(seen: &mut Observation, clamd: &Service) {
     seen.mask(r"clamav-milter [0-9.]+ at", "clamav-milter VERSION at");
     seen.mask(r"Started at .*", "Started at TIME");
     seen.mask(r" delay=\d\d:\d\d:\d\d,", " delay=TIME,");
+    // The process that was started waits for a signal of the one in the background, whose user may not
+    // send it before both have changed theirs: a race of clamav-milter's. It then ends with the other.
+    seen.mask(r"(a process: exit 0\n)+", "a process: exit 0\n");
     seen.hide(clamd.dir().display().to_string(), "CLAMD");
 }
 
 #[test]
 fn rejects_as_a_daemon() {
+    if left_out(PACKAGES) {
+        return;
+    }
     let clamd = clamd().unwrap();
     let exercised = "daemon: fork, change of user; clean mail marked, infected mail rejected";
     let row = pair(PACKAGES, "clamav-milter", Kind::Postfix, exercised, BOTH_WAYS);
@@ -125,13 +132,16 @@ fn rejects_as_a_daemon() {
 }
 
 fn quarantines(kind: Kind) {
+    if left_out(PACKAGES) {
+        return;
+    }
     let clamd = clamd().unwrap();
     let exercised = "infected mail quarantined, a program started for it, headers added";
     let row = pair(PACKAGES, "clamav-milter", kind, exercised, BOTH_WAYS);
     compare(&row, |linkage| {
         let mut seen = Observation::new();
         clamav_versions(&mut seen, &clamd);
-        let script = tempfile::tempdir().expect("a temporary directory");
+        let script = public::tempdir()?;
         let action = script.path().join("action");
         let found = script.path().join("found");
         let text = format!("#!/bin/sh\necho \"$1|$3|$4|$5\" >>{}\n", found.display());

@@ -2,7 +2,7 @@
 
 use compliance::compare::BOTH_WAYS;
 use compliance::filter::{apply, compiled, free_port};
-use compliance::milters::{file, opendkim};
+use compliance::milters::{file, left_out, opendkim};
 use compliance::{Linkage, Observation, Packages, Pair, Result, compare};
 use std::ffi::OsStr;
 use std::fs;
@@ -51,6 +51,9 @@ fn pair<'a>(milter: &'a str, milter_version: String, exercised: &'a str) -> Pair
 
 #[test]
 fn opendkim_signs() {
+    if left_out(opendkim::PACKAGES) {
+        return;
+    }
     let keys = opendkim::Keys::new(&["test"]).unwrap();
     let packages = Packages::unpack(opendkim::PACKAGES).unwrap();
     let version = packages.version("opendkim").unwrap();
@@ -87,6 +90,9 @@ fn opendkim_signs() {
 
 #[test]
 fn rewrite_changes() {
+    if left_out(opendkim::PACKAGES) {
+        return;
+    }
     let body = tempfile::NamedTempFile::new().unwrap();
     fs::write(body.path(), "new\r\n").unwrap();
     let exercised = "all changes, protocol versions 2 to 6";
@@ -113,6 +119,9 @@ fn rewrite_changes() {
 
 #[test]
 fn gatekeeper_turns_away() {
+    if left_out(opendkim::PACKAGES) {
+        return;
+    }
     let exercised = "replies at MAIL and RCPT, quarantine, a random body";
     compare(&pair("gatekeeper", "-".into(), exercised), |linkage| {
         let mut seen = Observation::new();

@@ -1,13 +1,14 @@
 //! A milter that goes into the background by itself, as its packaged service starts it.
 
-use super::compile;
+use super::below_reaper;
 use crate::filter::{Filter, Socket};
 use crate::observation::Observation;
+use crate::root;
 use c_tests::milter::POLL;
 use c_tests::{Error, Linkage, Result};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal};
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -15,18 +16,18 @@ use std::time::{Duration, Instant};
 /// How long a daemon may take for a step of its life.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A daemon that has forked, known by its pid file.
+/// A daemon that root has started and that has forked, known by its pid file.
 #[derive(Debug)]
 pub struct Daemon {
+    /// The reaper, which ends the daemon when its standard input ends.
     filter: Filter,
-    /// None once it has ended.
-    pid: Option<Pid>,
+    pid: Pid,
     pid_file: PathBuf,
 }
 
 impl Daemon {
-    /// Starts the command below a process that waits for its orphans, then looks which library
-    /// the process in the pid file has mapped.
+    /// Starts the command as root, below a process that waits for its orphans, then looks which
+    /// library the process in the pid file has mapped.
     ///
     /// `prepare` gets the command, its directory, the connection specification and the pid file.
     pub fn start(
@@ -35,16 +36,9 @@ impl Daemon {
         socket: Socket,
         prepare: impl FnOnce(&mut Command, &Path, &str, &Path),
     ) -> Result<Self> {
-        let mut reaper = Command::new(compile("reaper.c", "reaper", &[])?);
-        reaper.arg(command.get_program()).args(command.get_args()).stdout(Stdio::piped());
-        for (name, value) in command.get_envs() {
-            match value {
-                Some(value) => reaper.env(name, value),
-                None => reaper.env_remove(name),
-            };
-        }
+        let reaper = below_reaper(command)?;
         let mut pid_file = PathBuf::new();
-        let filter = Filter::start_unchecked(reaper, socket, |command, dir, spec| {
+        let filter = Filter::start_unchecked(reaper, socket, |reaper, dir, spec| {
             // After the daemon has changed its user it still writes there.
             let log = dir.join("log");
             let open = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
@@ -52,7 +46,10 @@ impl Daemon {
             let _ = fs::set_permissions(&log, open(0o666));
             let _ = fs::set_permissions(dir, open(0o777));
             pid_file = dir.join("pid");
-            prepare(command, dir, spec, &pid_file);
+            prepare(reaper, dir, spec, &pid_file);
+            let bare = std::mem::replace(reaper, Command::new(""));
+            *reaper = root::command(bare);
+            reaper.stdin(Stdio::piped()).stdout(Stdio::piped());
         })?;
         let pid = wait_for(|| {
             let text = fs::read_to_string(&pid_file).ok()?;
@@ -60,8 +57,8 @@ impl Daemon {
             Pid::from_raw(pid?)
         })
         .ok_or_else(|| Error(format!("no pid in {}", pid_file.display())))?;
-        let daemon = Self { filter, pid: Some(pid), pid_file };
-        linkage.check_mapped(pid.as_raw_nonzero().get().unsigned_abs())?;
+        let daemon = Self { filter, pid, pid_file };
+        linkage.check_maps(pid, &root::read(&daemon.proc().join("maps"))?)?;
         Ok(daemon)
     }
 
@@ -76,11 +73,17 @@ impl Daemon {
     }
 
     /// Sends a signal to the process of the pid file.
-    pub fn signal(&self, signal: Signal) -> Result<()> {
-        let Some(pid) = self.pid else {
+    pub fn signal(&mut self, signal: Signal) -> Result<()> {
+        // By the reaper, as it may be another user's process.
+        let Some(reaper) = &mut self.filter.milter().child().stdin else {
             return Err(Error("the daemon has ended".into()));
         };
-        kill_process(pid, signal).map_err(|e| Error::new("signal the daemon", e))
+        writeln!(reaper, "{} {}", self.pid.as_raw_nonzero(), signal.as_raw())
+            .map_err(|e| Error::new("have a daemon signalled", e))
+    }
+
+    fn proc(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}", self.pid.as_raw_nonzero()))
     }
 
     /// Whether it has logged a line with this text.
@@ -96,12 +99,8 @@ impl Daemon {
     /// Who it runs as, its signals, and what it has of standard descriptors; call it once
     /// `smfi_main` runs.
     pub fn describe(&self, seen: &mut Observation, name: &str) -> Result<()> {
-        let proc = PathBuf::from(format!(
-            "/proc/{}",
-            self.pid.map_or(0, |pid| pid.as_raw_nonzero().get())
-        ));
-        let fail = |e| Error::new(proc.display(), e);
-        let status = fs::read_to_string(proc.join("status")).map_err(fail)?;
+        let proc = self.proc();
+        let status = root::read(&proc.join("status"))?;
         let wanted = ["Name:", "Uid:", "Gid:", "Groups:", "SigBlk:", "SigIgn:"];
         let mut lines: Vec<String> = status
             .lines()
@@ -109,8 +108,8 @@ impl Daemon {
             .map(|line| line.replace('\t', " "))
             .collect();
         for place in ["cwd", "fd/0", "fd/1", "fd/2"] {
-            let target = fs::read_link(proc.join(place));
-            let target = target.map_or_else(|_| "closed".to_owned(), |t| t.display().to_string());
+            let target = root::read_link(&proc.join(place));
+            let target = target.unwrap_or_else(|| "closed".to_owned());
             lines.push(format!("{place}: {target}"));
         }
         seen.section(format!("process of {name}"), lines);
@@ -123,7 +122,6 @@ impl Daemon {
         // The end of its output comes before the process can be waited for.
         let output = self.filter.milter().child().stdout.take();
         let status = self.filter.milter().wait()?;
-        self.pid = None;
         let mut lines = Vec::new();
         if let Some(mut output) = output {
             let mut ends = String::new();
@@ -137,15 +135,6 @@ impl Daemon {
         seen.section(format!("end of {name}"), lines);
         self.filter.hide(seen, name);
         Ok(())
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        if self.pid.is_some() {
-            // The reaper ends with it.
-            let _ = self.signal(Signal::KILL);
-        }
     }
 }
 

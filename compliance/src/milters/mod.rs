@@ -10,7 +10,7 @@ pub use service::Service;
 use crate::mta::Kind;
 use crate::pair::Pair;
 use c_tests::error::run;
-use c_tests::{Error, Linkage, Packages, Result, paths};
+use c_tests::{Error, Linkage, Packages, Result, notes, paths};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,6 +18,21 @@ use std::process::Command;
 /// A file of `compliance/milters`.
 pub fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("milters").join(name)
+}
+
+/// Whether the release of the distribution lacks one of the packages; the test, which has to end then,
+/// is noted as left out. Where the release has them all, that one cannot be had is an error.
+///
+/// # Panics
+/// If a package cannot be fetched.
+pub fn left_out(packages: &[&str]) -> bool {
+    let unpacked = Packages::of_release(packages).expect("the packages of the milter");
+    let Err(why) = unpacked else { return false };
+    // The harness names a test's thread after it, unless it runs all of them in its own.
+    let thread = std::thread::current();
+    let test = thread.name().filter(|name| *name != "main").unwrap_or(packages[0]);
+    notes::note(notes::LEFT_OUT, test, &why).expect("write a note");
+    true
 }
 
 /// The row of a packaged milter with an MTA.
@@ -56,6 +71,20 @@ fn compile(source: &str, result: &str, flags: &[&str]) -> Result<PathBuf> {
         std::fs::rename(&partial, &result).map_err(|e| Error::new(result.display(), e))
     })?;
     Ok(result)
+}
+
+/// The command below a process that waits for its orphans, and ends all of them when its standard
+/// input ends (`milters/reaper.c`).
+fn below_reaper(command: &Command) -> Result<Command> {
+    let mut reaper = Command::new(compile("reaper.c", "reaper", &[])?);
+    reaper.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => reaper.env(name, value),
+            None => reaper.env_remove(name),
+        };
+    }
+    Ok(reaper)
 }
 
 /// Adds a library to those that are preloaded already.
@@ -103,4 +132,27 @@ pub fn perl_directories(packages: &Packages) -> Result<Vec<PathBuf>> {
 fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
     let list = std::fs::read_dir(dir).map_err(|e| Error::new(dir.display(), e))?;
     Ok(list.flatten().map(|entry| entry.path()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+
+    /// Which is what a test that is killed does to it.
+    #[test]
+    fn nothing_is_left_when_the_input_of_a_reaper_ends() {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", "setsid sleep 1000 & echo $!; exec sleep 2000"]);
+        let mut reaper = below_reaper(&shell).unwrap();
+        let mut reaper = reaper.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut pid = String::new();
+        BufReader::new(reaper.stdout.take().unwrap()).read_line(&mut pid).unwrap();
+        let background = Path::new("/proc").join(pid.trim());
+        assert!(background.exists());
+        // Waiting closes it.
+        let _ = reaper.wait().unwrap();
+        assert!(!background.exists());
+    }
 }

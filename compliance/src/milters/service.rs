@@ -1,17 +1,19 @@
 //! A daemon that milters ask, such as clamd or spamd; it has no libmilter itself.
 
+use super::below_reaper;
 use super::daemon::wait_for;
-use c_tests::{Error, Result};
-use std::fs::{self, File, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use c_tests::{Error, Result, public};
+use std::fs::{self, File};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
-/// A running daemon with a unix socket and a directory of its own; killed when dropped.
+/// A running daemon with a unix socket and a directory of its own; ended when dropped, and when the
+/// test is killed.
 #[derive(Debug)]
 pub struct Service {
+    /// The reaper, which ends the daemon when its standard input ends.
     child: Child,
     dir: TempDir,
     socket: PathBuf,
@@ -27,15 +29,15 @@ impl Service {
     ) -> Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
         let fail = |e: std::io::Error| Error::new(&name, e);
-        let dir = tempfile::tempdir().map_err(fail)?;
         // Milters ask as other users.
-        fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).map_err(fail)?;
+        let dir = public::tempdir()?;
         let socket = dir.path().join("socket");
         prepare(&mut command, dir.path(), &socket).map_err(fail)?;
         let output = dir.path().join("output");
         let file = File::create(&output).map_err(fail)?;
         let errors = file.try_clone().map_err(fail)?;
-        let child = command.stdin(Stdio::null()).stdout(file).stderr(errors).spawn();
+        let mut reaper = below_reaper(&command)?;
+        let child = reaper.stdin(Stdio::piped()).stdout(file).stderr(errors).spawn();
         let mut service = Self { child: child.map_err(fail)?, dir, socket };
         let accepts = wait_for(|| {
             let accepts = UnixStream::connect(&service.socket).is_ok();
@@ -63,7 +65,7 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // By SIGTERM, at which it also removes its temporary files. Waiting closes the pipe.
         let _ = self.child.wait();
     }
 }

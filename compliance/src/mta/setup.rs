@@ -2,7 +2,7 @@
 
 use super::{Mta, Process};
 use crate::filter::{free_port, postfix_notation};
-use c_tests::{Error, Packages, Result, start};
+use c_tests::{Packages, Result, public, start};
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::AtomicUsize;
@@ -103,7 +103,7 @@ impl Setup {
             }
             Kind::Sendmail => lines.extend(milters),
         }
-        let dir = tempfile::tempdir().map_err(|e| Error::new("make a temporary directory", e))?;
+        let dir = public::tempdir()?;
         let port = free_port()?;
         let mut script = kind.script()?;
         script.arg("run").arg(dir.path()).arg(port.to_string()).args(lines);
