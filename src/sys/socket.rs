@@ -27,30 +27,54 @@ pub fn accept(listener: impl AsFd) -> io::Result<OwnedFd> {
         rustix::io::ioctl_fionbio(&fd, true)?;
         fd
     };
-    // Where `send` has no flag for it.
+    // Where `send` has no flag for it; it fails if the peer has gone already.
     #[cfg(target_vendor = "apple")]
-    sockopt::set_socket_nosigpipe(&fd, true)?;
+    sockopt::set_socket_nosigpipe(&fd, true).map_err(|_| Errno::CONNABORTED)?;
     above_stdio(fd)
 }
 
 /// Whether an error of `accept` means that descriptors or memory ran out.
 #[must_use]
 pub fn is_exhaustion(error: &io::Error) -> bool {
-    [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM]
-        .iter()
-        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+    is_one_of(error, &[Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM])
 }
 
-/// Whether an error of `accept` concerns that one connection only.
+/// Errors of `accept` that concern one connection only, as its manual page has them: what went wrong
+/// with a connection before it was accepted is reported by accepting it.
+const PASSING: &[Errno] = &[
+    Errno::INTR,
+    Errno::AGAIN,
+    Errno::CONNABORTED,
+    Errno::CONNRESET,
+    Errno::NETDOWN,
+    Errno::PROTO,
+    Errno::NOPROTOOPT,
+    Errno::HOSTDOWN,
+    Errno::HOSTUNREACH,
+    Errno::OPNOTSUPP,
+    Errno::NETUNREACH,
+    // Firewall rules.
+    Errno::PERM,
+    Errno::TIMEDOUT,
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "illumos"))]
+    Errno::NONET,
+];
+
+/// Whether an error of `accept` concerns that one connection only, so that the next can be accepted at
+/// once.
 #[must_use]
 pub fn is_passing(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::Interrupted
-            | io::ErrorKind::WouldBlock
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-    )
+    is_one_of(error, PASSING)
+}
+
+/// Whether an error of `accept` says that the descriptor is not the listening socket any more.
+#[must_use]
+pub fn is_no_listener(error: &io::Error) -> bool {
+    is_one_of(error, &[Errno::BADF, Errno::NOTSOCK, Errno::INVAL])
+}
+
+fn is_one_of(error: &io::Error, errnos: &[Errno]) -> bool {
+    errnos.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 /// Sets up a TCP connection: dead peers are noticed, small responses go out at once.

@@ -1,0 +1,71 @@
+//! Errors of accept(2), which `programs/inject_accept.c` makes the kernel report.
+
+mod runtime_support;
+
+use c_tests::differences::assert_differs;
+use c_tests::{Compile, Linkage};
+use runtime_support::Filter;
+use rustix::io::Errno;
+use std::process::Command;
+
+/// More than the errors in a row after which a run is given up.
+const MANY: u32 = 20;
+
+/// What accept(2) reports about a connection rather than about the listening socket.
+const PASSING: [Errno; 14] = [
+    Errno::INTR,
+    Errno::AGAIN,
+    Errno::CONNABORTED,
+    Errno::CONNRESET,
+    Errno::NETDOWN,
+    Errno::PROTO,
+    Errno::NOPROTOOPT,
+    Errno::HOSTDOWN,
+    Errno::NONET,
+    Errno::HOSTUNREACH,
+    Errno::OPNOTSUPP,
+    Errno::NETUNREACH,
+    Errno::PERM,
+    Errno::TIMEDOUT,
+];
+
+/// A filter whose first calls of accept fail.
+fn filter_with(linkage: Linkage, error: Errno, calls: u32) -> Filter {
+    let injector = Compile::c("programs/inject_accept.c").build().unwrap().dynamic().unwrap();
+    let filter = linkage.command(&runtime_support::program()).unwrap();
+    let mut command = Command::new(injector);
+    command.args([error.raw_os_error().to_string(), calls.to_string()]);
+    command.arg(filter.get_program());
+    for (name, value) in filter.get_envs() {
+        command.env(name, value.unwrap_or_default());
+    }
+    let filter = Filter::launch_command(command, "unix:{dir}/socket", &[]);
+    filter.wait_for("ready ");
+    filter
+}
+
+#[test]
+fn errors_of_connections_are_passed_over() {
+    for error in PASSING {
+        let filter = filter_with(Linkage::OursDynamic, error, MANY);
+        let mut session = filter.session("s");
+        session.mail();
+        session.rest();
+        session.quit();
+        let (_, log) = filter.stop();
+        assert_eq!(log, [""; 0], "{error:?}");
+    }
+}
+
+#[test]
+fn the_reference_logs_and_waits() {
+    let log = |linkage| {
+        let filter = filter_with(linkage, Errno::PROTO, 1);
+        filter.session("s").quit();
+        let lines = filter.log();
+        filter.stop();
+        lines.iter().filter(|line| line.contains("accept() returned invalid socket")).count()
+    };
+    let (reference, ours) = (log(Linkage::ReferenceDynamic), log(Linkage::OursDynamic));
+    assert_differs("D62", (reference, 1), (ours, 0));
+}
