@@ -11,6 +11,10 @@
 static int probing, stopping, stopping_at_end, mta_pipe = -1;
 static volatile int stopped = -100;
 static pid_t mta_pid;
+static char *calls_inside;
+static pthread_t beside;
+
+static void call_inside(void);
 
 static sfsistat on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)
 {
@@ -20,6 +24,7 @@ static sfsistat on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)
 	print_noise();
 	if (stopping)
 		stopped = smfi_stop();
+	call_inside();
 	return SMFIS_CONTINUE;
 }
 
@@ -139,6 +144,55 @@ static int calls(const char *op, char *value)
 	return 1;
 }
 
+/* "setbacklog=1+opensocket=1": one after the other. */
+static void *call_each(void *text)
+{
+	char *save, *word;
+
+	for (word = strtok_r(text, "+", &save); word != NULL; word = strtok_r(NULL, "+", &save)) {
+		char *value = strchr(word, '=');
+
+		if (value != NULL)
+			*value++ = '\0';
+		if (!calls(word, value))
+			say("unknown call %s", word);
+	}
+	return NULL;
+}
+
+/* Starts a thread that makes calls. */
+static pthread_t call_on_thread(char *text)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, call_each, text) != 0)
+		exit(96);
+	return thread;
+}
+
+/* "callback:CALLS", "thread:CALLS" or "child:CALLS", made by the first callback there is. */
+static void call_inside(void)
+{
+	char *text = calls_inside, *where = text == NULL ? NULL : strsep(&text, ":");
+
+	calls_inside = NULL;
+	if (where == NULL)
+		return;
+	if (strcmp(where, "callback") == 0)
+		call_each(text);
+	else if (strcmp(where, "thread") == 0)
+		pthread_join(call_on_thread(text), NULL);
+	else {
+		pid_t child = fork();
+
+		if (child == 0) {
+			call_each(text);
+			_exit(0);
+		}
+		waitpid(child, NULL, 0);
+	}
+}
+
 /* What daemons and filters with signals of their own do. */
 static int process(const char *op, char *value)
 {
@@ -189,6 +243,18 @@ static int surroundings(const char *op, char *value)
 		print_connects();
 	else if (strcmp(op, "file") == 0)
 		print_file(value);
+	else if (strcmp(op, "inode") == 0)
+		print_inode(value);
+	else if (strcmp(op, "kind") == 0)
+		print_kind(number);
+	else if (strcmp(op, "open-at-9") == 0)
+		open_at(value, 9);
+	else if (strcmp(op, "inside") == 0)
+		calls_inside = value;
+	else if (strcmp(op, "beside") == 0)
+		beside = call_on_thread(value);
+	else if (strcmp(op, "join-beside") == 0)
+		pthread_join(beside, NULL);
 	else if (strcmp(op, "probe") == 0)
 		probing = 1;
 	else if (strcmp(op, "stop-in-connect") == 0)

@@ -165,6 +165,45 @@ static void print_file(const char *name)
 			(unsigned)st.st_mode & 0777);
 }
 
+/* Whether the file is the one it was when this was called before. */
+static void print_inode(const char *name)
+{
+	static ino_t before;
+	struct stat st;
+
+	if (lstat(name, &st) != 0)
+		say("file: none");
+	else if (before != 0)
+		say("file: %s", st.st_ino == before ? "the same" : "another");
+	before = lstat(name, &st) == 0 ? st.st_ino : 0;
+}
+
+/* What a descriptor is. */
+static void print_kind(int fd)
+{
+	int yes = 0, flags = fcntl(fd, F_GETFD);
+	socklen_t size = sizeof yes;
+	struct stat st;
+
+	if (flags < 0 || fstat(fd, &st) != 0) {
+		say("descriptor %d: closed", fd);
+		return;
+	}
+	getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &size);
+	say("descriptor %d: %s%s%s", fd, S_ISSOCK(st.st_mode) ? "socket" : S_ISFIFO(st.st_mode) ? "pipe" : "file",
+	    yes ? " that listens" : "", flags & FD_CLOEXEC ? "" : ", inherited");
+}
+
+static void open_at(const char *name, int at)
+{
+	int fd = open(name, O_RDONLY);
+
+	if (fd != at) {
+		dup2(fd, at);
+		close(fd);
+	}
+}
+
 static int bound_socket(const char *name)
 {
 	struct sockaddr_un un;

@@ -1,10 +1,8 @@
 //! Errors of accept(2), which `programs/inject_accept.c` makes the kernel report.
 
-mod runtime_support;
-
+use super::runtime_support::{Filter, program};
 use c_tests::differences::assert_differs;
 use c_tests::{Compile, Linkage};
-use runtime_support::Filter;
 use rustix::io::Errno;
 use std::process::Command;
 
@@ -32,7 +30,7 @@ const PASSING: [Errno; 14] = [
 /// A filter whose first calls of accept fail.
 fn filter_with(linkage: Linkage, error: Errno, calls: u32) -> Filter {
     let injector = Compile::c("programs/inject_accept.c").build().unwrap().dynamic().unwrap();
-    let filter = linkage.command(&runtime_support::program()).unwrap();
+    let filter = linkage.command(&program()).unwrap();
     let mut command = Command::new(injector);
     command.args([error.raw_os_error().to_string(), calls.to_string()]);
     command.arg(filter.get_program());

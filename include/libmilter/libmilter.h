@@ -169,8 +169,8 @@ int smfi_setconn(char *oconn);
  *
  * Call after smfi_register and smfi_setconn. If rmsocket is true, a unix socket that is at the
  * path already is removed first. Starts no thread. Thread: the one that calls smfi_main. Returns
- * MI_SUCCESS, also if the socket is open already, or MI_FAILURE; the reason
- * is logged, and errno has its number if it was a system call.
+ * MI_SUCCESS, or MI_FAILURE; the reason is logged, and errno has its number if it was a system call.
+ * If the socket is open already, or a run has it, the call succeeds and changes nothing.
  */
 int smfi_opensocket(bool rmsocket);
 
@@ -221,9 +221,11 @@ int smfi_version(unsigned int *pmajor,
  * threads; ignores SIGPIPE; waits for HUP and TERM, which stop the filter when the messages in
  * hand are finished (5 seconds at most), and for INT, which stops it at once. When it returns, no
  * callback is running or will be called, except for one that has blocked for more than 5 seconds
- * after that; it may be called again. Thread: any, one at a time. Returns MI_SUCCESS after a stop
- * however it was asked for, or MI_FAILURE; the reason is logged, and errno has its number if it was
- * a system call.
+ * after that; it may be called again. Thread: any; a second call fails at once, and changes nothing,
+ * while a run is under way. Returns MI_SUCCESS after a stop however it was asked for, also before the
+ * call, or MI_FAILURE; the reason is logged, and errno has its number if it was a system call. With
+ * "fd:number" the descriptor is closed when the run ends; the next call needs an open one of that
+ * number.
  */
 int smfi_main(void);
 

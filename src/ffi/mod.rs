@@ -13,6 +13,7 @@ mod progress;
 mod reply;
 mod run;
 mod setmlreply;
+mod socket;
 pub mod types;
 
 pub use changes::*;

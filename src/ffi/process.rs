@@ -7,11 +7,10 @@ use std::sync::{Arc, LazyLock};
 use parking_lot::Mutex;
 
 use super::callbacks::{CFilter, version_fits};
-use super::guard::{Failed, guard, guard_system, text};
+use super::guard::{guard, guard_system, text};
+use super::socket;
 use super::types::{MI_FAILURE, MI_SUCCESS, c_bool, smfiDesc};
-use crate::net::listener::Listener;
 use crate::proto::codes::{DEFAULT_MAX_DATA_SIZE, LIBRARY_VERSION};
-use crate::proto::printable::quote;
 use crate::runtime::Log;
 use crate::sys::log::Priority;
 
@@ -25,55 +24,28 @@ const DEFAULT_TIMEOUT: c_int = 7210;
 pub(super) struct Settings {
     pub(super) filter: Option<(CFilter, Arc<Log>)>,
     pub(super) connection: Option<Vec<u8>>,
-    pub(super) listener: Option<Listener>,
     pub(super) backlog: c_int,
     pub(super) debug: c_int,
     pub(super) timeout: c_int,
+    pub(super) socket: socket::State,
 }
 
 const BACKLOG: c_int = if libc::SOMAXCONN > BACKLOG_MIN { libc::SOMAXCONN } else { BACKLOG_MIN };
 
-/// Locked for moments only, never while a callback or a run is under way.
+/// Locked for moments only: never while a callback or a run is under way, a name is looked up or a line
+/// is logged.
 pub(super) static SETTINGS: Mutex<Settings> = Mutex::new(Settings {
     filter: None,
     connection: None,
-    listener: None,
     backlog: BACKLOG,
     debug: 0,
     timeout: DEFAULT_TIMEOUT,
+    socket: socket::State::new(),
 });
 
 /// Bytes; of all sessions, those that are open too.
 pub(super) static MAX_DATA_SIZE: LazyLock<Arc<AtomicUsize>> =
     LazyLock::new(|| Arc::new(AtomicUsize::new(DEFAULT_MAX_DATA_SIZE)));
-
-impl Settings {
-    /// Opens the listening socket unless it is open.
-    pub(super) fn open(&mut self, remove: bool) -> Result<(), Failed> {
-        let (Some((_, log)), Some(spec)) = (&self.filter, &self.connection) else {
-            return Err(Failed::default());
-        };
-        if self.listener.is_some() {
-            return Ok(());
-        }
-        let shown = quote(spec);
-        if self.debug > 0 {
-            log.line(Priority::Debug, &format!("Opening listen socket on conn {shown}"));
-        }
-        match Listener::open(spec, self.backlog, remove) {
-            Ok(listener) => {
-                self.listener = Some(listener);
-                Ok(())
-            }
-            Err(error) => {
-                log.line(Priority::Error, &error.to_string());
-                let text = format!("Unable to create listening socket on conn {shown}");
-                log.line(Priority::Error, &text);
-                Err(Failed(error.errno()))
-            }
-        }
-    }
-}
 
 /// Registers a filter; the structure is copied, its name too.
 ///
@@ -128,11 +100,11 @@ pub unsafe extern "C" fn smfi_setconn(oconn: *mut c_char) -> c_int {
 ///
 /// Call after smfi_register and smfi_setconn. If rmsocket is true, a unix socket that is at the
 /// path already is removed first. Starts no thread. Thread: the one that calls smfi_main. Returns
-/// MI_SUCCESS, also if the socket is open already, or MI_FAILURE; the reason
-/// is logged, and errno has its number if it was a system call.
+/// MI_SUCCESS, or MI_FAILURE; the reason is logged, and errno has its number if it was a system call.
+/// If the socket is open already, or a run has it, the call succeeds and changes nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn smfi_opensocket(rmsocket: c_bool) -> c_int {
-    guard_system(|| SETTINGS.lock().open(rmsocket & 0xff != 0))
+    guard_system(|| socket::open(rmsocket & 0xff != 0))
 }
 
 /// Sets how many connections may wait to be accepted.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::guard::{Failed, guard_system};
 use super::process::{MAX_DATA_SIZE, SETTINGS};
+use super::socket;
 use super::types::MI_SUCCESS;
 use crate::proto::printable::quote;
 use crate::runtime::{Control, Level, Log, Options, Threads, serve};
@@ -25,48 +26,50 @@ const THREADS: &str = "LIBMILTER_THREADS";
 /// threads; ignores SIGPIPE; waits for HUP and TERM, which stop the filter when the messages in
 /// hand are finished (5 seconds at most), and for INT, which stops it at once. When it returns, no
 /// callback is running or will be called, except for one that has blocked for more than 5 seconds
-/// after that; it may be called again. Thread: any, one at a time. Returns MI_SUCCESS after a stop
-/// however it was asked for, or MI_FAILURE; the reason is logged, and errno has its number if it was
-/// a system call.
+/// after that; it may be called again. Thread: any; a second call fails at once, and changes nothing,
+/// while a run is under way. Returns MI_SUCCESS after a stop however it was asked for, also before the
+/// call, or MI_FAILURE; the reason is logged, and errno has its number if it was a system call. With
+/// "fd:number" the descriptor is closed when the run ends; the next call needs an open one of that
+/// number.
 #[unsafe(no_mangle)]
 pub extern "C" fn smfi_main() -> c_int {
     guard_system(run)
 }
 
 fn run() -> Result<(), Failed> {
-    let (filter, log) = {
-        let settings = SETTINGS.lock();
-        match &settings.filter {
-            Some((filter, log)) => (filter.clone(), Arc::clone(log)),
-            None => {
-                let text = "smfi_main needs smfi_register to be called before";
-                Log::new(b"Unknown").line(Priority::Error, text);
-                return Err(Failed::default());
-            }
-        }
+    let registered = SETTINGS.lock().filter.as_ref().map(|(f, log)| (f.clone(), Arc::clone(log)));
+    let Some((filter, log)) = registered else {
+        let text = "smfi_main needs smfi_register to be called before";
+        Log::new(b"Unknown").line(Priority::Error, text);
+        return Err(Failed::default());
+    };
+    // Before anything is opened or changed: all of it is the run's that is under way.
+    let Some(mut running) = CONTROL.claim() else {
+        log.line(Priority::Error, "smfi_main is running already in this process");
+        return Err(Failed::default());
     };
     signal::ignore_sigpipe();
-    let (listener, options, _mask) = {
-        let mut settings = SETTINGS.lock();
-        if settings.connection.is_none() {
-            log.line(Priority::Error, "missing connection information");
-            return Err(Failed::default());
-        }
-        let mask = signal::block_stop_signals().map_err(|error| {
-            log.line(Priority::Error, "Couldn't mask HUP and KILL signals");
-            Failed(error.raw_os_error())
-        })?;
-        settings.open(false)?;
-        let options = Options {
+    if SETTINGS.lock().connection.is_none() {
+        log.line(Priority::Error, "missing connection information");
+        return Err(Failed::default());
+    }
+    let _mask = signal::block_stop_signals().map_err(|error| {
+        log.line(Priority::Error, "Couldn't mask HUP and KILL signals");
+        Failed(error.raw_os_error())
+    })?;
+    let (listener, _with_run) = socket::take()?;
+    let (max_threads, threads) = (max_threads(&log), threads(&log));
+    let options = {
+        let settings = SETTINGS.lock();
+        Options {
             timeout: settings.timeout,
             debug: settings.debug,
             max_data_size: Arc::clone(&MAX_DATA_SIZE),
-            max_threads: max_threads(&log),
-            threads: threads(&log),
-        };
-        (settings.listener.take().ok_or_else(Failed::default)?, options, mask)
+            max_threads,
+            threads,
+        }
     };
-    let served = serve(filter, listener, options, Arc::clone(&log), &CONTROL);
+    let served = serve(filter, listener, options, Arc::clone(&log), &mut running);
     tsan::run_ended();
     served.map_err(|error| {
         log.line(Priority::Error, &error.to_string());

@@ -13,7 +13,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, sockopt};
 
 use super::conn_spec::{self, ConnSpec, Host, Port, SpecError};
 use crate::proto::printable::quote;
-use crate::sys::fd::above_stdio;
+use crate::sys::fd::{OwnFd, above_stdio};
 use crate::sys::resolve;
 
 /// Why the socket can't be opened; the texts are those of the log.
@@ -25,6 +25,8 @@ pub enum ListenError {
     System(String, io::Error),
     /// What is at the path is not a socket.
     NotASocket(String),
+    /// The descriptor has been closed by the run that had it, and is no listening socket now.
+    Given(i32),
 }
 
 impl std::fmt::Display for ListenError {
@@ -33,6 +35,11 @@ impl std::fmt::Display for ListenError {
             ListenError::Spec(error) => error.fmt(f),
             ListenError::System(what, error) => write!(f, "{what}: {}", errno_text(error)),
             ListenError::NotASocket(path) => write!(f, "{path} is not a UNIX domain socket"),
+            ListenError::Given(fd) => write!(
+                f,
+                "fd {fd} is no listening socket any more (an earlier smfi_main has closed it as it \
+                 ended; keep a duplicate, and dup2 it to {fd} before the next one)"
+            ),
         }
     }
 }
@@ -44,6 +51,7 @@ impl ListenError {
         match self {
             ListenError::System(_, error) => error.raw_os_error(),
             ListenError::Spec(SpecError::PathTooLong(_)) => Some(libc::EINVAL),
+            ListenError::Given(_) => Some(libc::EBADF),
             _ => None,
         }
     }
@@ -62,7 +70,9 @@ pub fn errno_text(error: &io::Error) -> String {
 /// A socket that listens.
 #[derive(Debug)]
 pub struct Listener {
-    socket: OwnedFd,
+    socket: OwnFd,
+    /// Its number if the caller opened it.
+    given: Option<i32>,
     /// Whether accepted connections are TCP.
     tcp: bool,
     /// The file of a unix socket we created: its path, device and inode.
@@ -75,6 +85,25 @@ impl AsFd for Listener {
     }
 }
 
+/// Makes a socket listen, without waiting in `accept`: several threads may take turns there.
+fn listen(socket: BorrowedFd<'_>, backlog: i32) -> Result<(), ListenError> {
+    let failed = "listen call failed";
+    rustix::net::listen(socket, backlog).map_err(system(failed))?;
+    rustix::io::ioctl_fionbio(socket, true).map_err(system(failed))
+}
+
+/// Whether it is a socket that listens.
+#[cfg(not(target_vendor = "apple"))]
+fn is_listening(fd: BorrowedFd<'_>) -> bool {
+    sockopt::socket_acceptconn(fd).unwrap_or(false)
+}
+
+/// Whether it may be a socket that listens: a bound one without a peer, as far as can be told here.
+#[cfg(target_vendor = "apple")]
+fn is_listening(fd: BorrowedFd<'_>) -> bool {
+    rustix::net::getsockname(fd).is_ok() && rustix::net::getpeername(fd).is_err()
+}
+
 fn system<E: Into<io::Error>>(what: impl Into<String>) -> impl FnOnce(E) -> ListenError {
     move |error| ListenError::System(what.into(), error.into())
 }
@@ -82,21 +111,24 @@ fn system<E: Into<io::Error>>(what: impl Into<String>) -> impl FnOnce(E) -> List
 impl Listener {
     /// Opens the socket of a specification and listens with the given backlog.
     ///
-    /// `remove`: a socket file that is at the path already is removed first.
+    /// `remove`: a socket file that is at the path already is removed first. `given`: descriptors that
+    /// this function has taken over before, and whose numbers may be somebody else's by now.
     ///
     /// # Errors
     /// See [`ListenError`].
-    pub fn open(spec: &[u8], backlog: i32, remove: bool) -> Result<Listener, ListenError> {
+    pub fn open(
+        spec: &[u8],
+        backlog: i32,
+        remove: bool,
+        given: &[i32],
+    ) -> Result<Listener, ListenError> {
         let shown = quote(spec);
         let listener = match conn_spec::parse(spec).map_err(ListenError::Spec)? {
             ConnSpec::Unix(path) => Listener::unix(&path, &shown, remove)?,
             ConnSpec::Inet { ipv6, port, host } => Listener::inet(ipv6, &port, host, &shown)?,
-            ConnSpec::Fd(fd) => Listener::adopt(fd)?,
+            ConnSpec::Fd(fd) => return Listener::adopt(fd, backlog, given.contains(&fd)),
         };
-        let failed = "listen call failed";
-        rustix::net::listen(&listener.socket, backlog).map_err(system(failed))?;
-        // Several threads may take turns in accepting, so none may wait in accept itself.
-        rustix::io::ioctl_fionbio(&listener.socket, true).map_err(system(failed))?;
+        listen(listener.as_fd(), backlog)?;
         Ok(listener)
     }
 
@@ -134,7 +166,7 @@ impl Listener {
         let address = SocketAddrUnix::new(&path).map_err(system(failed()))?;
         rustix::net::bind(&socket, &address).map_err(system(failed()))?;
         let file = metadata(&path).ok().map(|f| (path, f.dev(), f.ino()));
-        Ok(Listener { socket, tcp: false, file })
+        Ok(Listener { socket: OwnFd::new(socket), given: None, tcp: false, file })
     }
 
     fn inet(
@@ -160,24 +192,49 @@ impl Listener {
         sockopt::set_socket_reuseaddr(&socket, true).map_err(system("set reuseaddr failed"))?;
         rustix::net::bind(&socket, &SocketAddr::new(ip, port))
             .map_err(system(format!("Unable to bind to port {spec}")))?;
-        Ok(Listener { socket, tcp: true, file: None })
+        Ok(Listener { socket: OwnFd::new(socket), given: None, tcp: true, file: None })
     }
 
     /// Takes over a descriptor that the caller opened; it keeps its number.
-    fn adopt(fd: i32) -> Result<Listener, ListenError> {
+    ///
+    /// What can't be served is neither changed nor closed: it may be something of the filter's that has
+    /// the number by mistake, in particular if a socket that had it was taken over `before`.
+    fn adopt(fd: i32, backlog: i32, before: bool) -> Result<Listener, ListenError> {
         // SAFETY: fcntl with F_GETFD only looks a number up, whether it is open or not.
         if unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0 {
             let error = io::Error::last_os_error();
-            return Err(system("Unable to set close-on-exec")(error));
+            return Err(match before {
+                true => ListenError::Given(fd),
+                false => system("Unable to set close-on-exec")(error),
+            });
         }
         // SAFETY: the number is open, and naming it in the specification hands it to us.
-        let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-        rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)
+        let socket = unsafe { BorrowedFd::borrow_raw(fd) };
+        if before && !is_listening(socket) {
+            return Err(ListenError::Given(fd));
+        }
+        listen(socket, backlog)?;
+        rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::CLOEXEC)
             .map_err(system("Unable to set close-on-exec"))?;
-        let tcp = rustix::net::getsockname(&socket).is_ok_and(|address| {
+        let tcp = rustix::net::getsockname(socket).is_ok_and(|address| {
             [AddressFamily::INET, AddressFamily::INET6].contains(&address.address_family())
         });
-        Ok(Listener { socket, tcp, file: None })
+        // SAFETY: as above; nothing else in this library owns it, as it is taken over only while no
+        // listener is open.
+        let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+        Ok(Listener { socket: OwnFd::new(socket), given: Some(fd), tcp, file: None })
+    }
+
+    /// The number of the descriptor, if the caller opened it.
+    #[must_use]
+    pub fn given(&self) -> Option<i32> {
+        self.given
+    }
+
+    /// Whether the descriptor still is the socket that was opened.
+    #[must_use]
+    pub fn is_intact(&self) -> bool {
+        self.socket.is_intact()
     }
 
     /// Whether accepted connections are TCP.

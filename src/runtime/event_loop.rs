@@ -189,7 +189,7 @@ impl EventLoop {
         }
         if state.accept_after.is_some_and(|after| after <= now) {
             state.accept_after = None;
-            if shared.listener().is_some_and(|listener| self.listen(&listener).is_err()) {
+            if shared.resume_accepting(self).is_err() {
                 state.accept_after = now.after(EXHAUSTION_PAUSE);
             }
         }

@@ -37,4 +37,4 @@ mod turn;
 pub use log::Log;
 pub use options::{Options, Threads};
 pub use serve::{ServeError, serve};
-pub use stop::{Control, Level};
+pub use stop::{Control, Level, Running};

@@ -11,7 +11,7 @@ use super::own_thread::Stops;
 use super::pool::Work;
 use super::shared::Shared;
 use super::signals::SignalThread;
-use super::stop::{Control, Level};
+use super::stop::{Level, Running};
 use super::supervisor::Supervisor;
 use crate::net::listener::Listener;
 use crate::session::Filter;
@@ -22,8 +22,6 @@ const LOOPS_MAX: usize = 16;
 /// Why a run could not begin, or ended other than on request.
 #[derive(Debug)]
 pub enum ServeError {
-    /// Another run is under way in this process.
-    Running,
     /// A resource that is needed to begin is missing: what, and why.
     Start(&'static str, io::Error),
     /// Accepting connections has failed for good.
@@ -33,7 +31,6 @@ pub enum ServeError {
 impl std::fmt::Display for ServeError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            ServeError::Running => write!(f, "smfi_main is running already in this process"),
             ServeError::Start(what, error) => write!(f, "{what}: {error}"),
             ServeError::Accept => write!(f, "can't accept connections any more"),
         }
@@ -63,13 +60,10 @@ pub fn serve<F: Filter + 'static>(
     listener: Listener,
     options: Options,
     log: Arc<Log>,
-    control: &'static Control,
+    running: &mut Running<'static>,
 ) -> Result<(), ServeError> {
     let start = |what| move |error| ServeError::Start(what, error);
-    let _running = control
-        .begin()
-        .map_err(start("Couldn't create the wake-up descriptor"))?
-        .ok_or(ServeError::Running)?;
+    let control = running.prepare().map_err(start("Couldn't create the wake-up descriptor"))?;
     let _signals = SignalThread::start(control, Arc::clone(&log))
         .map_err(start("Couldn't start signal thread"))?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -100,6 +94,7 @@ pub fn serve<F: Filter + 'static>(
         return Err(ServeError::Start("Couldn't start a thread", error));
     }
     supervisor.run();
+    running.served();
     match shared.gave_up() {
         true => Err(ServeError::Accept),
         false => Ok(()),

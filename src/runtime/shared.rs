@@ -1,6 +1,7 @@
 //! What all threads of a run share.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
@@ -136,11 +137,20 @@ impl<F: Filter> Shared<F> {
         self.listener.lock().clone()
     }
 
+    /// Has a loop accept connections again, unless the run is stopping.
+    pub(super) fn resume_accepting(&self, event_loop: &EventLoop) -> io::Result<()> {
+        // Under the lock, so that no loop watches the socket after `close_listener`.
+        self.listener.lock().as_deref().map_or(Ok(()), |listener| event_loop.listen(listener))
+    }
+
     /// Closes the listening socket and removes its file.
     pub(super) fn close_listener(&self) {
-        if let Some(listener) = self.listener.lock().take() {
-            listener.remove_file();
+        let Some(listener) = self.listener.lock().take() else { return };
+        // Another process may have it as well; closing it here does not end its being watched then.
+        for event_loop in &self.loops {
+            event_loop.poller.delete(&*listener);
         }
+        listener.remove_file();
     }
 
     pub(super) fn sessions(&self) -> usize {

@@ -1,7 +1,9 @@
-//! Descriptors of our own never take the places of stdin, stdout and stderr.
+//! Descriptors of our own: never in the places of stdin, stdout and stderr, and told from others that
+//! have taken their numbers.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// The lowest descriptor number this library keeps.
 ///
@@ -20,9 +22,77 @@ pub fn above_stdio(fd: OwnedFd) -> io::Result<OwnedFd> {
     Ok(rustix::io::fcntl_dupfd_cloexec(&fd, LOWEST)?)
 }
 
+/// A descriptor of our own that a run depends on.
+///
+/// A filter that closes descriptors it does not own, by a number too many or all from 3 on, takes ours
+/// away, and what it opens next has the same number. So what is behind the number is remembered: only
+/// that is used and closed.
+#[derive(Debug)]
+pub struct OwnFd {
+    fd: ManuallyDrop<OwnedFd>,
+    /// Device and inode; all that epoll and eventfd have is one inode for all of their kind.
+    identity: Option<(u64, u64)>,
+}
+
+/// Device and inode behind a descriptor; `None` if it is not open.
+#[allow(clippy::unnecessary_cast, clippy::useless_conversion, reason = "types differ by platform")]
+fn identity(fd: BorrowedFd<'_>) -> Option<(u64, u64)> {
+    let stat = rustix::fs::fstat(fd).ok()?;
+    Some((stat.st_dev as u64, stat.st_ino as u64))
+}
+
+impl OwnFd {
+    /// Of a descriptor that was just made, or handed to us; it keeps its number.
+    #[must_use]
+    pub fn new(fd: OwnedFd) -> OwnFd {
+        let identity = identity(fd.as_fd());
+        OwnFd { fd: ManuallyDrop::new(fd), identity }
+    }
+
+    /// Whether the number still is what it was. Async-signal-safe.
+    #[must_use]
+    pub fn is_intact(&self) -> bool {
+        identity(self.fd.as_fd()) == self.identity
+    }
+}
+
+impl AsFd for OwnFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl Drop for OwnFd {
+    fn drop(&mut self) {
+        if self.is_intact() {
+            // SAFETY: the field is not used again, as this runs once and nothing follows it.
+            unsafe { ManuallyDrop::drop(&mut self.fd) };
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn what_has_taken_a_number_of_ours_is_not_closed() {
+        let (ours, _peer) = UnixStream::pair().unwrap();
+        let (theirs, mut peer) = UnixStream::pair().unwrap();
+        let own = OwnFd::new(ours.into());
+        assert!(own.is_intact());
+        let changed = OwnFd { fd: ManuallyDrop::new(theirs.into()), identity: own.identity };
+        assert!(!changed.is_intact());
+        drop(changed);
+        peer.set_nonblocking(true).unwrap();
+        assert_eq!(
+            peer.read(&mut [0]).unwrap_err().kind(),
+            io::ErrorKind::WouldBlock,
+            "still open"
+        );
+    }
 
     #[test]
     fn descriptors_above_stay() {

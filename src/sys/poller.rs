@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::event::Timespec;
 
-use super::fd::above_stdio;
+use super::fd::{OwnFd, above_stdio};
 
 /// Events taken in one call.
 const BATCH: usize = 128;
@@ -14,7 +14,15 @@ const BATCH: usize = 128;
 /// A set of descriptors to wait for; one epoll or kqueue instance.
 #[derive(Debug)]
 pub struct Poller {
-    fd: OwnedFd,
+    fd: OwnFd,
+}
+
+impl Poller {
+    /// Whether the descriptor still is ours.
+    #[must_use]
+    pub fn is_intact(&self) -> bool {
+        self.fd.is_intact()
+    }
 }
 
 /// How long to wait, in the form the system wants.
@@ -34,7 +42,7 @@ impl Timeout {
 
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "illumos"))]
 mod backend {
-    use super::{AsFd, BATCH, OwnedFd, Poller, Timeout, above_stdio, io};
+    use super::{AsFd, BATCH, OwnFd, OwnedFd, Poller, Timeout, above_stdio, io};
     use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 
     /// Room for the events of one wait.
@@ -55,7 +63,7 @@ mod backend {
         /// No descriptor or memory is left.
         pub fn new() -> io::Result<Poller> {
             let fd: OwnedFd = epoll::create(CreateFlags::CLOEXEC)?;
-            Ok(Poller { fd: above_stdio(fd)? })
+            Ok(Poller { fd: OwnFd::new(above_stdio(fd)?) })
         }
 
         /// Adds a descriptor. Several pollers that share an `exclusive` one do not all wake for
@@ -79,7 +87,7 @@ mod backend {
         /// Waits until a descriptor can be read or the time is over; fills `events`.
         ///
         /// # Errors
-        /// None that a caller could mend; an interrupted wait counts as one without events.
+        /// The descriptor is not ours any more; an interrupted wait counts as one without events.
         pub fn wait(&self, events: &mut Events, timeout: &Timeout) -> io::Result<()> {
             events.0.clear();
             events.0.reserve(BATCH);
@@ -94,7 +102,7 @@ mod backend {
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "illumos")))]
 mod backend {
-    use super::{AsFd, BATCH, OwnedFd, Poller, Timeout, above_stdio, io};
+    use super::{AsFd, BATCH, OwnFd, OwnedFd, Poller, Timeout, above_stdio, io};
     use rustix::event::kqueue::{self, Event, EventFilter, EventFlags};
     use std::os::fd::AsRawFd;
 
@@ -117,7 +125,7 @@ mod backend {
         pub fn new() -> io::Result<Poller> {
             let fd: OwnedFd = kqueue::kqueue()?;
             rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC)?;
-            Ok(Poller { fd: above_stdio(fd)? })
+            Ok(Poller { fd: OwnFd::new(above_stdio(fd)?) })
         }
 
         fn change(&self, fd: impl AsFd, key: u64, flags: EventFlags) -> io::Result<()> {
@@ -148,7 +156,7 @@ mod backend {
         /// Waits until a descriptor can be read or the time is over; fills `events`.
         ///
         /// # Errors
-        /// None that a caller could mend; an interrupted wait counts as one without events.
+        /// The descriptor is not ours any more; an interrupted wait counts as one without events.
         pub fn wait(&self, events: &mut Events, timeout: &Timeout) -> io::Result<()> {
             events.0.clear();
             events.0.reserve(BATCH);

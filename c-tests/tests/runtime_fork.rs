@@ -1,0 +1,61 @@
+//! What is shared with other processes: a listener, and what a fork between runs leaves.
+
+use super::runtime_support::{BOUND, Filter, program};
+use c_tests::output::output_within;
+use c_tests::{Compile, Linkage};
+use rustix::process::Signal;
+use std::time::{Duration, Instant};
+
+const ROUNDS: usize = 20;
+
+/// A TERM to one of them is neither lost nor taken by the other.
+#[test]
+fn parent_and_child_serve_again_after_a_fork() {
+    for linkage in Linkage::OURS {
+        let compiled = Compile::c("programs/fork_runs.c").build().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let mut command = linkage.command(&compiled).unwrap();
+        command.arg(dir.path()).arg(ROUNDS.to_string());
+        let done = output_within(&mut command, BOUND).unwrap();
+        let text = String::from_utf8_lossy(&done.stdout).into_owned();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines, ["parent 0, child 0"; ROUNDS], "{linkage:?}: {}", done.status);
+    }
+}
+
+/// Time on a processor that a process has had, all its threads; Linux counts it in hundredths of a
+/// second.
+fn processor_time(pid: &str) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat[stat.rfind(')').unwrap()..].split(' ').collect();
+    let ticks: u64 = fields[12..14].iter().map(|field| field.parse::<u64>().unwrap()).sum();
+    Duration::from_millis(ticks * 10)
+}
+
+/// Closing a listener that another process has as well does not end its being watched: with a
+/// connection that waits there, a loop that had not let go of it before would wake for nothing.
+#[test]
+fn a_shared_listener_is_let_go_of_while_messages_are_finished() {
+    for threads in ["pool", "session"] {
+        let mut command = Linkage::OursDynamic.command(&program()).unwrap();
+        command.env("LIBMILTER_THREADS", threads);
+        // The parent keeps it, and does nothing.
+        let filter = Filter::launch_command(command, "unix:{dir}/socket", &["fork=1"]);
+        let child = filter.wait_for("child ").replace("child ", "");
+        filter.wait_for("ready ");
+        let mut busy = filter.session("busy");
+        busy.mail();
+        let mut idle = filter.session("idle");
+        filter.signal(Signal::TERM);
+        idle.closed();
+        let _waits = filter.connect();
+        let (start, before) = (Instant::now(), processor_time(&child));
+        std::thread::sleep(Duration::from_secs(2));
+        let used = processor_time(&child) - before;
+        assert!(used * 10 < start.elapsed(), "{threads}: {used:?} of {:?}", start.elapsed());
+        busy.rest();
+        busy.closed();
+        assert_eq!(filter.returned(1).0, "0");
+        filter.end();
+    }
+}
