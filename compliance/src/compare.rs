@@ -1,8 +1,8 @@
 //! The same run with each library: what it shows has to be the same.
 
 use crate::observation::Observation;
-use crate::page::{self, Row};
 use crate::pair::Pair;
+use crate::row::{self, Row};
 use c_tests::{Linkage, Result, differences};
 
 /// Ours by `LD_LIBRARY_PATH` and by `LD_PRELOAD`.
@@ -69,6 +69,6 @@ pub fn compare_rows(pairs: &[Pair<'_>], observe: impl Fn(Linkage) -> Result<Obse
     let unmet = reference.unmet();
     assert!(unmet.is_empty(), "{}\n{reference}", unmet.join("\n"));
     for pair in pairs {
-        page::record(&Row::of(pair)).expect("write a row for the compatibility page");
+        row::record(&Row::of(pair)).expect("write a row for the compatibility page");
     }
 }

@@ -10,7 +10,8 @@
 //! observation   what one run showed, in sections; volatile parts made equal
 //! pair          a milter and an MTA that run together, and what is claimed of them
 //! compare       the same run with each library, compared; writes a row of the compatibility page
-//! page          docs/compatibility.md, made of these rows
+//! row           these rows, as the tests of one `cargo test` write them
+//! page          docs/compatibility.md, made of these rows, for each release
 //! ```
 //!
 //! A test is a call of [`compare()`] with a [`Pair`] and a closure that makes an [`Observation`].
@@ -25,6 +26,7 @@ pub mod pair;
 pub mod played;
 pub mod probe;
 pub mod root;
+pub mod row;
 pub mod smtp;
 
 pub use c_tests::{Error, Linkage, Packages, Result};

@@ -2,13 +2,15 @@
 //! nothing behind.
 
 use c_tests::milter::POLL;
+use c_tests::public;
 use compliance::compare::PRELOADED;
 use compliance::filter::{Socket, compiled};
 use compliance::mta::Kind;
-use compliance::{Filter, Linkage, Mta, Observation, Pair, compare, page};
+use compliance::{Filter, Linkage, Mta, Observation, Pair, compare, row};
+use rustix::process::geteuid;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -64,7 +66,7 @@ fn one_wrong_bit_is_found() {
     // The rest is the queue id, of which one bit more or less makes another.
     assert!(text.contains("\n-X-Rewritten: ") && text.contains("\n+X-Rewritten: "), "{text}");
     // And the page does not get to claim it.
-    let rows = format!("{:?}", page::recorded().unwrap());
+    let rows = format!("{:?}", row::recorded().unwrap());
     assert!(!rows.contains("with a fault"), "{rows}");
 }
 
@@ -84,23 +86,25 @@ fn an_mta_ends_with_its_test() {
     }
     for (kind, pid_file) in [(Kind::Postfix, "queue/pid/master.pid"), (Kind::Sendmail, "pid")] {
         // Where the killed one leaves its directory.
-        let dir = tempfile::tempdir().unwrap();
-        fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        let dir = public::tempdir().unwrap();
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "self_check::an_mta_ends_with_its_test", "--nocapture"]);
         command.env(KILLED_WITH, kind.name()).env("TMPDIR", dir.path());
         let mut test = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(test.stdout.take().unwrap()).lines().map(Result::unwrap);
         let started = lines.filter_map(|line| line.strip_prefix("started ").map(str::to_owned));
-        let pid_file = Path::new(&{ started }.next().unwrap()).join(pid_file);
+        let mta = { started }.next().unwrap();
+        let pid_file = Path::new(&mta).join(pid_file);
         let pid = fs::read_to_string(&pid_file).unwrap();
-        let program = Path::new("/proc").join(pid.lines().next().unwrap().trim()).join("exe");
-        let running = || fs::read_link(&program).is_ok();
-        assert!(running(), "{}", kind.name());
+        // What everybody may read, as it is root's process.
+        let program = Path::new("/proc").join(pid.lines().next().unwrap().trim()).join("comm");
+        let name = fs::read_to_string(&program).unwrap();
+        let running = || fs::read_to_string(&program).is_ok_and(|comm| comm == name);
         test.kill().unwrap();
         test.wait().unwrap();
         let start = Instant::now();
-        while running() || pid_file.exists() {
+        let given_back = || fs::metadata(&mta).unwrap().uid() == geteuid().as_raw();
+        while running() || pid_file.exists() || !given_back() {
             assert!(
                 start.elapsed() < PATIENCE,
                 "{} still runs: {}",
@@ -109,5 +113,6 @@ fn an_mta_ends_with_its_test() {
             );
             std::thread::sleep(POLL);
         }
+        dir.close().expect("nothing to be left of it");
     }
 }

@@ -1,7 +1,7 @@
 //! The milter protocol, pure: no input or output, no clock, no unsafe code.
 //!
 //! Facts in this layer come from the public constants of `libmilter/mfapi.h` and
-//! `libmilter/mfdef.h`, and from the behaviour observed in Debian's libmilter 8.17.1.
+//! `libmilter/mfdef.h`, and from the behaviour observed in Debian's libmilter 8.17.1 and 8.18.1.
 
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic)]
