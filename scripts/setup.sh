@@ -124,6 +124,8 @@ look() {
             # Run milters written in them, as Debian's bindings are made for these.
             want /usr/bin/python3 python3
             want pod2man perl
+            # Port names of connection specifications.
+            want /etc/services netbase
             # To read the symbols of libraries.
             want readelf binutils
             # Checks the manual pages.
