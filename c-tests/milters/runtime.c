@@ -17,6 +17,8 @@ static struct {
 	{"closed", 0},   /* run with 0 to 2 closed, and print to stdout in every callback */
 	{"fork", 0},     /* fork between smfi_opensocket and smfi_main */
 	{"unopened", 0}, /* do not call smfi_opensocket */
+	{"hold", 0},     /* block TERM from before smfi_main to the end */
+	{"close", 0},    /* close this descriptor before smfi_main */
 	{"early", 0},    /* call smfi_stop before smfi_main */
 	{"nofile", 0},   /* RLIMIT_NOFILE */
 	{"nproc", 0},    /* RLIMIT_NPROC, as the user below */
@@ -254,6 +256,15 @@ int main(int argc, char **argv)
 		set_limit(RLIMIT_NPROC, option("nproc"));
 		if (option("user") && setuid((uid_t)option("user")) != 0)
 			emit("ERROR setuid: %s", strerror(errno));
+		if (option("hold")) {
+			sigset_t term;
+
+			sigemptyset(&term);
+			sigaddset(&term, SIGTERM);
+			pthread_sigmask(SIG_BLOCK, &term, NULL);
+		}
+		if (option("close"))
+			close((int)option("close"));
 		if (option("early"))
 			smfi_stop();
 		result = smfi_main();

@@ -201,6 +201,38 @@ static int use_stack(void)
 	return big[0];
 }
 
+/* "FD,FD FILE": closes descriptors that are not the filter's, and has FILE take their numbers unless it is
+ * "-". */
+static void close_descriptors(const char *what)
+{
+	const char *name = strchr(what, ' ') + 1;
+	int file = strcmp(name, "-") == 0 ? -1 : open(name, O_CREAT | O_RDWR | O_CLOEXEC, 0600), fd;
+	char *next = (char *)what;
+
+	if (file >= 0)
+		file = fcntl(file, F_DUPFD_CLOEXEC, 200);
+	while (*next != ' ') {
+		fd = (int)strtol(next + (*next == ','), &next, 10);
+		if (file < 0)
+			close(fd);
+		else
+			dup3(file, fd, O_CLOEXEC);
+	}
+	emit("closed %s", what);
+}
+
+/* "PIPE FD,FD FILE": the same, on a thread, when the pipe is released. */
+static void *close_later(void *text)
+{
+	char *what = strchr(text, ' ');
+
+	*what++ = '\0';
+	wait_for_pipe(text);
+	close_descriptors(what);
+	free(text);
+	return NULL;
+}
+
 /* Does what a session was told to do in a callback; the result is the callback's. */
 static sfsistat perform(SMFICTX *ctx, const char *id, const char *task)
 {
@@ -229,7 +261,14 @@ static sfsistat perform(SMFICTX *ctx, const char *id, const char *task)
 		emit("%s stack %d", id, use_stack());
 	else if (strncmp(task, "nproc ", 6) == 0)
 		set_soft_limit(RLIMIT_NPROC, atol(rest));
-	else if (strcmp(task, "stop") == 0)
+	else if (strncmp(task, "close ", 6) == 0)
+		close_descriptors(rest);
+	else if (strncmp(task, "close-later ", 12) == 0) {
+		pthread_t thread;
+
+		if (pthread_create(&thread, NULL, close_later, strdup(rest)) != 0 || pthread_detach(thread) != 0)
+			emit("ERROR pthread_create failed");
+	} else if (strcmp(task, "stop") == 0)
 		stop(NULL);
 	else if (strcmp(task, "stop-thread") == 0)
 		on_threads(ctx, 1, 0, stop);

@@ -16,6 +16,7 @@ mod privileges;
 mod progress;
 mod random;
 mod runtime_accept;
+mod runtime_closed;
 mod runtime_concurrency;
 mod runtime_fds;
 mod runtime_fork;

@@ -67,3 +67,16 @@ fn the_reference_logs_and_waits() {
     let (reference, ours) = (log(Linkage::ReferenceDynamic), log(Linkage::OursDynamic));
     assert_differs("D62", (reference, 1), (ours, 0));
 }
+
+/// The error is about the listener then, and nothing will be accepted any more.
+#[test]
+fn a_listener_that_is_none_ends_the_run() {
+    for error in [Errno::BADF, Errno::NOTSOCK, Errno::INVAL] {
+        let filter = filter_with(Linkage::OursDynamic, error, 1);
+        let _never_accepted = filter.connect();
+        assert_eq!(filter.returned(1).0, "-1", "{error:?}");
+        let (_, log) = filter.end();
+        assert_eq!(log.len(), 1, "{error:?}: {log:?}");
+        assert!(log[0].contains("the listening socket"), "{log:?}");
+    }
+}

@@ -25,7 +25,7 @@ fn parent_and_child_serve_again_after_a_fork() {
 
 /// Time on a processor that a process has had, all its threads; Linux counts it in hundredths of a
 /// second.
-fn processor_time(pid: &str) -> Duration {
+pub(crate) fn processor_time(pid: u32) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let fields: Vec<&str> = stat[stat.rfind(')').unwrap()..].split(' ').collect();
     let ticks: u64 = fields[12..14].iter().map(|field| field.parse::<u64>().unwrap()).sum();
@@ -41,7 +41,7 @@ fn a_shared_listener_is_let_go_of_while_messages_are_finished() {
         command.env("LIBMILTER_THREADS", threads);
         // The parent keeps it, and does nothing.
         let filter = Filter::launch_command(command, "unix:{dir}/socket", &["fork=1"]);
-        let child = filter.wait_for("child ").replace("child ", "");
+        let child = filter.wait_for("child ").replace("child ", "").parse().unwrap();
         filter.wait_for("ready ");
         let mut busy = filter.session("busy");
         busy.mail();
@@ -49,9 +49,9 @@ fn a_shared_listener_is_let_go_of_while_messages_are_finished() {
         filter.signal(Signal::TERM);
         idle.closed();
         let _waits = filter.connect();
-        let (start, before) = (Instant::now(), processor_time(&child));
+        let (start, before) = (Instant::now(), processor_time(child));
         std::thread::sleep(Duration::from_secs(2));
-        let used = processor_time(&child) - before;
+        let used = processor_time(child) - before;
         assert!(used * 10 < start.elapsed(), "{threads}: {used:?} of {:?}", start.elapsed());
         busy.rest();
         busy.closed();

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::connection::Connection;
+use super::lost::Lost;
 use super::options::Threads;
 use super::output::SocketOutput;
 use super::pool::Work;
@@ -71,6 +72,10 @@ fn refuse<F: Filter + 'static>(
     error: &io::Error,
 ) {
     let Some(this) = shared.loops.get(index) else { return };
+    if socket::is_no_listener(error) {
+        this.pause(listener, now, EXHAUSTION_PAUSE);
+        return shared.lose(Lost::Listener);
+    }
     let text = errno_text(error);
     if socket::is_exhaustion(error) {
         if shared.exhaustion_is_news(now) {

@@ -7,6 +7,7 @@ use super::accept::accept;
 use super::connection::{Connection, Job, Place, Scratch, TurnEnd};
 use super::deadlines::Alarm;
 use super::event_loop::{Due, EventLoop, FIRST_SLOT_KEY, WAKER_KEY};
+use super::lost::{LOST_PAUSE, Lost};
 use super::pool::Work;
 use super::shared::{Phase, Shared};
 use crate::session::Filter;
@@ -36,9 +37,14 @@ pub(super) fn drive<F: Filter + 'static>(
                 _ => return,
             }
         }
-        // An error leaves no events; what was missed comes again.
-        let _again = this.poller.wait(&mut events, alarm.timeout());
+        let waited = this.poller.wait(&mut events, alarm.timeout());
         scratch.now = Time::now();
+        if waited.is_err() {
+            this.polls.store(true, Ordering::Relaxed);
+            shared.lose(Lost::Loop);
+            std::thread::sleep(LOST_PAUSE);
+            alarm.set(Some(scratch.now), scratch.now);
+        }
         for key in events.keys() {
             if key >= FIRST_SLOT_KEY {
                 if !home.serve((key - FIRST_SLOT_KEY) as u32, Job::Readable, scratch) {
@@ -48,7 +54,7 @@ pub(super) fn drive<F: Filter + 'static>(
                 continue;
             }
             match key {
-                WAKER_KEY => this.waker.clear(),
+                WAKER_KEY => this.woken(),
                 _ => accept(shared, index, scratch.now),
             }
             alarm.set(Some(scratch.now), scratch.now);

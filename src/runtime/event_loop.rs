@@ -48,12 +48,14 @@ pub(super) enum Due {
 #[derive(Debug)]
 pub(super) struct EventLoop {
     pub(super) poller: Poller,
-    pub(super) waker: Waker,
+    waker: Mutex<Waker>,
     pub(super) turn: Turn,
     state: Mutex<State>,
     sessions: AtomicUsize,
     /// A thread owns the loop.
     pub(super) owned: AtomicBool,
+    /// The owner has found that its poller is lost, and looks at the phase every now and then.
+    pub(super) polls: AtomicBool,
     /// That thread's state, where it can be seen.
     pub(super) owner: Mutex<Option<StateView>>,
 }
@@ -62,15 +64,53 @@ impl EventLoop {
     pub(super) fn new() -> std::io::Result<EventLoop> {
         let event_loop = EventLoop {
             poller: Poller::new()?,
-            waker: Waker::new()?,
+            waker: Mutex::new(Waker::new()?),
             turn: Turn::default(),
             state: Mutex::default(),
             sessions: AtomicUsize::new(0),
             owned: AtomicBool::new(false),
+            polls: AtomicBool::new(false),
             owner: Mutex::new(None),
         };
-        event_loop.poller.add(&event_loop.waker, WAKER_KEY, false)?;
+        event_loop.poller.add(&*event_loop.waker.lock(), WAKER_KEY, false)?;
         Ok(event_loop)
+    }
+
+    /// Wakes the owner; `false` if it can't be: the filter has closed our descriptors.
+    pub(super) fn wake(&self) -> bool {
+        let mut waker = self.waker.lock();
+        if waker.wake() {
+            return true;
+        }
+        let another = || {
+            let another = Waker::new().ok().filter(|_| self.poller.is_intact())?;
+            self.poller.add(&another, WAKER_KEY, false).ok()?;
+            Some(another)
+        };
+        another().is_some_and(|another| {
+            *waker = another;
+            waker.wake()
+        })
+    }
+
+    /// For the owner, that it is awake.
+    pub(super) fn woken(&self) {
+        self.waker.lock().clear();
+    }
+
+    /// Whether its descriptors still are.
+    pub(super) fn is_intact(&self) -> bool {
+        self.poller.is_intact() && self.waker.lock().is_intact()
+    }
+
+    /// Takes out a session that is to end, for when the owner can't be woken to end it.
+    pub(super) fn reclaim<F: Filter>(&self, shared: &Shared<F>) -> Option<Box<Connection>> {
+        let mut state = self.state.lock();
+        state.slots.note(shared.phase());
+        let (slot, _) = state.slots.due(Time::now(), &shared.options)?;
+        let connection = state.slots.reclaim(slot);
+        self.vacate(&mut state, slot);
+        connection
     }
 
     /// Sessions in this loop.
@@ -110,7 +150,7 @@ impl EventLoop {
             Ok(deadline) => {
                 let earlier = |at| state.waits_until.is_none_or(|until| at < until);
                 if !own && deadline.is_some_and(earlier) {
-                    self.waker.wake();
+                    self.wake();
                 }
                 Ok(())
             }
@@ -136,7 +176,7 @@ impl EventLoop {
     #[inline]
     pub(super) fn put_back(&self, slot: u32, connection: Box<Connection>, options: &Options) {
         if self.state.lock().slots.put_back(slot, connection, options).is_some() {
-            self.waker.wake();
+            self.wake();
         }
     }
 
@@ -155,7 +195,7 @@ impl EventLoop {
         if let Some(after) = &mut state.accept_after {
             // There is room for a connection again.
             *after = Time::now();
-            self.waker.wake();
+            self.wake();
         }
         self.poller.delete(&*gone.output);
         self.sessions.fetch_sub(1, Ordering::Relaxed);

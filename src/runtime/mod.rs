@@ -20,6 +20,7 @@ mod drive;
 mod estimates;
 mod event_loop;
 mod log;
+mod lost;
 mod options;
 mod output;
 mod own_thread;

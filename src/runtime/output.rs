@@ -10,8 +10,9 @@ use super::log::Log;
 use crate::proto::command::Command;
 use crate::proto::response::{Payload, bare, encode};
 use crate::session::{Output, Report, SendError};
+use crate::sys::fd::OwnFd;
 use crate::sys::jitter::Mutex;
-use crate::sys::socket::{send_all, send_some};
+use crate::sys::socket::{hang_up, send_all, send_some};
 
 /// Bytes. More than this is not held back.
 const HELD_MAX: usize = 128 << 10;
@@ -34,7 +35,7 @@ pub(super) struct OutputSettings {
 /// the callback turns out to take long, [`SocketOutput::hold_no_more`] sends what there is, and
 /// whatever follows goes out at once: an MTA never waits for a sign of life that has been given.
 pub(super) struct SocketOutput {
-    socket: OwnedFd,
+    socket: OwnFd,
     /// The session's number, for log lines.
     pub(super) session: u64,
     settings: Arc<OutputSettings>,
@@ -61,7 +62,7 @@ impl SocketOutput {
         settings: Arc<OutputSettings>,
     ) -> SocketOutput {
         SocketOutput {
-            socket,
+            socket: OwnFd::new(socket),
             session,
             settings,
             held: Mutex::default(),
@@ -70,6 +71,11 @@ impl SocketOutput {
             callback: AtomicU8::new(NO_CALLBACK),
             ended: AtomicBool::new(false),
         }
+    }
+
+    /// Has the thread that waits for the MTA find the connection at its end.
+    pub(super) fn hang_up(&self) {
+        hang_up(&self.socket);
     }
 
     /// Begins a turn: what callbacks send is held back, or goes `through`.

@@ -7,6 +7,7 @@
 use std::io;
 
 use super::connection::{Connection, Job, Place, Scratch, TurnEnd};
+use super::lost::{LOST_PAUSE, Lost};
 use super::shared::{Phase, Shared};
 use crate::session::Filter;
 use crate::sys::clock::Time;
@@ -27,14 +28,16 @@ impl Stops {
         Ok(Stops { drain: Waker::new()?, abort: Waker::new()? })
     }
 
-    /// Lets threads know that a phase has begun.
-    pub(super) fn enter(&self, phase: Phase) {
-        if phase >= Phase::Drain {
-            self.drain.wake();
-        }
-        if phase >= Phase::Abort {
-            self.abort.wake();
-        }
+    /// Lets threads know that a phase has begun; `false` if the filter has closed our descriptors.
+    pub(super) fn enter(&self, phase: Phase) -> bool {
+        let drain = phase < Phase::Drain || self.drain.wake();
+        let abort = phase < Phase::Abort || self.abort.wake();
+        drain && abort
+    }
+
+    /// Whether the descriptors still are ours.
+    pub(super) fn is_intact(&self) -> bool {
+        self.drain.is_intact() && self.abort.is_intact()
     }
 
     /// What a session waits for beside its MTA; one with a message in hand is let alone while
@@ -72,9 +75,12 @@ impl<F: Filter + 'static> Shared<F> {
             let left = deadline.map(|deadline| now.until(deadline));
             let Some(stops) = &self.stops else { return Job::End };
             match readable(&*connection.output, stops.next(phase), left) {
-                Ok(false) => {}
-                // An error shows again when reading.
-                Ok(true) | Err(_) => return Job::Readable,
+                Ok(true) => return Job::Readable,
+                Ok(false) if phase != self.phase() || stops.is_intact() => {}
+                Ok(false) | Err(_) => {
+                    self.lose(Lost::Stops);
+                    std::thread::sleep(LOST_PAUSE);
+                }
             }
         }
     }

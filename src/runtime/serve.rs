@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::event_loop::EventLoop;
 use super::log::Log;
+use super::lost::Lost;
 use super::options::{Options, Threads};
 use super::own_thread::Stops;
 use super::pool::Work;
@@ -24,6 +25,8 @@ const LOOPS_MAX: usize = 16;
 pub enum ServeError {
     /// A resource that is needed to begin is missing: what, and why.
     Start(&'static str, io::Error),
+    /// The filter has closed a descriptor of the run.
+    Lost(Lost),
     /// Accepting connections has failed for good.
     Accept,
 }
@@ -32,6 +35,7 @@ impl std::fmt::Display for ServeError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             ServeError::Start(what, error) => write!(f, "{what}: {error}"),
+            ServeError::Lost(lost) => lost.fmt(f),
             ServeError::Accept => write!(f, "can't accept connections any more"),
         }
     }
@@ -43,6 +47,7 @@ impl ServeError {
     pub fn errno(&self) -> Option<i32> {
         match self {
             ServeError::Start(_, error) => error.raw_os_error(),
+            ServeError::Lost(_) => Some(libc::EBADF),
             _ => None,
         }
     }
@@ -63,6 +68,9 @@ pub fn serve<F: Filter + 'static>(
     running: &mut Running<'static>,
 ) -> Result<(), ServeError> {
     let start = |what| move |error| ServeError::Start(what, error);
+    if !listener.is_intact() {
+        return Err(ServeError::Lost(Lost::Listener));
+    }
     let control = running.prepare().map_err(start("Couldn't create the wake-up descriptor"))?;
     let _signals = SignalThread::start(control, Arc::clone(&log))
         .map_err(start("Couldn't start signal thread"))?;
@@ -95,9 +103,10 @@ pub fn serve<F: Filter + 'static>(
     }
     supervisor.run();
     running.served();
-    match shared.gave_up() {
-        true => Err(ServeError::Accept),
-        false => Ok(()),
+    match shared.lost.get() {
+        Some(lost) => Err(ServeError::Lost(*lost)),
+        None if shared.gave_up() => Err(ServeError::Accept),
+        None => Ok(()),
     }
 }
 

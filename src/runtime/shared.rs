@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use super::connection::Connection;
 use super::estimates::Estimates;
 use super::event_loop::EventLoop;
 use super::log::Log;
+use super::lost::Lost;
 use super::options::{Options, Threads};
 use super::output::{OutputSettings, SocketOutput};
 use super::own_thread::Stops;
@@ -56,6 +57,8 @@ pub(super) struct Shared<F> {
     pub(super) supervisor_parked: AtomicBool,
     /// Sessions that run on a thread of their own for now, by number.
     detached: Mutex<HashMap<u64, Arc<SocketOutput>>>,
+    /// A descriptor of the run is lost: why it ends.
+    pub(super) lost: OnceLock<Lost>,
     /// Consecutive errors of `accept` that are not the peer's.
     pub(super) accept_failures: AtomicU32,
     /// Running out of descriptors is not logged before.
@@ -99,6 +102,7 @@ impl<F: Filter> Shared<F> {
             next_session: AtomicU64::new(1),
             supervisor_parked: AtomicBool::new(false),
             detached: Mutex::default(),
+            lost: OnceLock::new(),
             accept_failures: AtomicU32::new(0),
             exhaustion_log_after: Mutex::default(),
         }
@@ -125,11 +129,23 @@ impl<F: Filter> Shared<F> {
         // SeqCst: see `end_session`.
         self.phase.store(phase as u8, Ordering::SeqCst);
         for event_loop in &self.loops {
-            event_loop.waker.wake();
+            if !event_loop.wake() {
+                self.lose(Lost::Loop);
+            }
         }
-        if let Some(stops) = &self.stops {
-            stops.enter(phase);
+        if self.stops.as_ref().is_some_and(|stops| !stops.enter(phase)) {
+            self.lose(Lost::Stops);
+            if phase >= Phase::Abort {
+                for output in self.detached() {
+                    output.hang_up();
+                }
+            }
         }
+    }
+
+    /// Loops whose owners wait and can't be woken any more.
+    pub(super) fn unreachable(&self) -> impl Iterator<Item = &EventLoop> {
+        self.loops.iter().filter(|l| l.is_owned() && !l.polls.load(Ordering::Relaxed) && !l.wake())
     }
 
     /// The listening socket, unless the run is stopping.

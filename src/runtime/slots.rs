@@ -117,6 +117,11 @@ impl Slots {
         Some(connection)
     }
 
+    /// Takes a session out that is to have no turn in its loop any more.
+    pub(super) fn reclaim(&mut self, slot: u32) -> Option<Box<Connection>> {
+        self.get_mut(slot)?.connection.take()
+    }
+
     /// Puts a session back after its turn; its deadline, if it did not have one before: without a
     /// limit between packets, one begins with the first byte of a packet.
     #[inline]

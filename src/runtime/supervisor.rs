@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::lost::{LOST_PAUSE, Lost};
 use super::pool::Work;
 use super::shared::{Phase, Shared};
 use super::stop::Level;
@@ -20,6 +21,10 @@ const TICK: Duration = Duration::from_millis(1);
 const BUSY_LOOKS: u32 = 10;
 /// Looks without any turn before the supervisor sleeps until one begins.
 const QUIET_TICKS: u32 = 16;
+/// Time between two looks whether the filter has closed descriptors of the run: while there is traffic,
+/// and at most. The reference looked at its socket as often.
+const CHECK_BUSY: Duration = Duration::from_secs(1);
+const CHECK_IDLE: Duration = Duration::from_secs(5);
 /// Time between two tries to start a thread for which there is work.
 const SHORT_OF_THREADS: Duration = Duration::from_millis(100);
 /// How long messages in hand may take to be finished after a stop. The reference returned within
@@ -36,6 +41,8 @@ pub(super) struct Supervisor<F> {
     /// The turn each loop was in at the last look, and in how many looks before that.
     seen: Vec<(u64, u32)>,
     quiet: u32,
+    /// When it has last looked whether descriptors are lost.
+    checked: Instant,
 }
 
 impl<F: Filter + 'static> Supervisor<F> {
@@ -45,7 +52,14 @@ impl<F: Filter + 'static> Supervisor<F> {
             poller.add(waker, 0, false)?;
         }
         let seen = vec![(0, 0); shared.loops.len()];
-        Ok(Supervisor { shared, poller, events: Events::default(), seen, quiet: 0 })
+        Ok(Supervisor {
+            shared,
+            poller,
+            events: Events::default(),
+            seen,
+            quiet: 0,
+            checked: Instant::now(),
+        })
     }
 
     /// Works until there is nothing left to supervise.
@@ -61,8 +75,9 @@ impl<F: Filter + 'static> Supervisor<F> {
             self.drain();
         }
         self.shared.enter_phase(Phase::Abort);
+        self.reclaim();
         self.wait_until(Some(LEAVE_BEHIND), |shared| shared.sessions() == 0);
-        let left_behind = self.report_left_behind();
+        let left_behind = self.report_left_behind() + self.shared.unreachable().count();
         self.shared.enter_phase(Phase::Over);
         self.shared.pool.dismiss();
         // Threads stuck in a callback are not waited for. Others are, with sessions that were just
@@ -88,6 +103,15 @@ impl<F: Filter + 'static> Supervisor<F> {
                 "{sessions} sessions are still open {} s after the stop; breaking off",
                 GRACE.as_secs()
             ));
+        }
+    }
+
+    /// Ends the sessions of loops whose owners wait and can't be woken to do it.
+    fn reclaim(&self) {
+        for event_loop in self.shared.unreachable() {
+            while let Some(connection) = event_loop.reclaim(&self.shared) {
+                self.shared.dispatch(Work::End(connection));
+            }
         }
     }
 
@@ -137,8 +161,11 @@ impl<F: Filter + 'static> Supervisor<F> {
         }
         let retry = self.shared.pool.is_short().then_some(SHORT_OF_THREADS);
         let timeout = [timeout, left, retry].into_iter().flatten().min();
-        // An error here leaves a look at the loops, and the next wait.
-        let _again = self.poller.wait(&mut self.events, &Timeout::new(timeout));
+        let timeout = timeout.map_or(CHECK_IDLE, |timeout| timeout.min(CHECK_IDLE));
+        if self.poller.wait(&mut self.events, &Timeout::new(Some(timeout))).is_err() {
+            self.shared.lose(Lost::Supervisor);
+            std::thread::sleep(LOST_PAUSE);
+        }
         if self.events.keys().next().is_some() {
             if let Some(waker) = self.shared.control.waker() {
                 waker.clear();
@@ -180,5 +207,20 @@ impl<F: Filter + 'static> Supervisor<F> {
             }
         }
         self.quiet = if busy { 0 } else { self.quiet.saturating_add(1) };
+        self.check();
+    }
+
+    /// Looks whether the filter has closed descriptors of the run: when it has fallen quiet, since a
+    /// callback may have, and else once in a while.
+    fn check(&mut self) {
+        let interval = if self.quiet > QUIET_TICKS { CHECK_IDLE } else { CHECK_BUSY };
+        if self.quiet != QUIET_TICKS && self.checked.elapsed() < interval {
+            return;
+        }
+        self.checked = Instant::now();
+        let lost = self.shared.find_lost();
+        if let Some(lost) = lost.or((!self.poller.is_intact()).then_some(Lost::Supervisor)) {
+            self.shared.lose(lost);
+        }
     }
 }

@@ -105,6 +105,11 @@ pub fn readable(
     }
 }
 
+/// Ends a connection in the direction of the peer's bytes; it does no harm if it has ended already.
+pub fn hang_up(socket: impl AsFd) {
+    let _gone = rustix::net::shutdown(socket, rustix::net::Shutdown::Read);
+}
+
 /// Receives what is there; 0 at the end of the stream.
 ///
 /// # Errors
