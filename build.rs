@@ -1,4 +1,4 @@
-//! Compiles the C half of `smfi_setmlreply` and names the shared library.
+//! Compiles the C half of `smfi_setmlreply` and of calls to callbacks, and names the shared library.
 
 use std::env;
 use std::process::Command;
@@ -10,6 +10,8 @@ const SONAME: &str = "libmilter.so.1.0.1";
 fn main() {
     println!("cargo:rerun-if-env-changed=LIBMILTER_SONAME");
     println!("cargo:rerun-if-changed=src/ffi/setmlreply.c");
+    println!("cargo:rerun-if-changed=src/ffi/call.c");
+    println!("cargo:rerun-if-changed=src/sys/tsan.c");
     println!("cargo:rustc-check-cfg=cfg(exported_from_c)");
     let exported_from_c = rustc_minor() < 88;
     if exported_from_c {
@@ -27,22 +29,22 @@ fn main() {
     // Debug information must not depend on the directory that the library is built in.
     let here = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
     let mut build = cc::Build::new();
+    build
+        .flag("-fvisibility=hidden")
+        .flag_if_supported(format!("-ffile-prefix-map={here}=/usr/src/libmilter"))
+        .warnings_into_errors(true);
+    let mut call = build.clone();
+    let mut tsan = build.clone();
     if exported_from_c {
         build.define("EXPORTED_FROM_C", None);
     }
-    build
-        .file("src/ffi/setmlreply.c")
-        .flag("-fvisibility=hidden")
-        .flag_if_supported(format!("-ffile-prefix-map={here}=/usr/src/libmilter"))
-        .warnings_into_errors(true)
-        .compile("milter_setmlreply");
-    println!("cargo:rerun-if-changed=src/sys/tsan.c");
-    cc::Build::new()
-        .file("src/sys/tsan.c")
-        .flag("-fvisibility=hidden")
-        .flag_if_supported(format!("-ffile-prefix-map={here}=/usr/src/libmilter"))
-        .warnings_into_errors(true)
-        .compile("milter_tsan");
+    build.file("src/ffi/setmlreply.c").compile("milter_setmlreply");
+    tsan.file("src/sys/tsan.c").compile("milter_tsan");
+    // Exceptions of C++ must find no way through here, see the file.
+    for flag in ["-fno-exceptions", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables"] {
+        call.flag(flag);
+    }
+    call.file("src/ffi/call.c").compile("milter_call");
 }
 
 /// The NN of Rust 1.NN; a number above all if `rustc --version` is of another form.

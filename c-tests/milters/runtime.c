@@ -52,6 +52,15 @@ static void parse(const char *argument)
 	exit(2);
 }
 
+/* Runs where a callback ends its thread. */
+static void thread_leaves(void *session)
+{
+	struct session *s = session;
+
+	s->busy = 0;
+	emit("%s left", s->id);
+}
+
 static sfsistat in_callback(SMFICTX *ctx, int which)
 {
 	struct session *s = smfi_getpriv(ctx);
@@ -69,8 +78,11 @@ static sfsistat in_callback(SMFICTX *ctx, int which)
 		emit("%s %s", s->id, names[which]);
 	if (option("closed"))
 		(void)!write(1, "noise", 5);
-	if (s->tasks[which][0] != '\0')
+	if (s->tasks[which][0] != '\0') {
+		pthread_cleanup_push(thread_leaves, s);
 		result = perform(ctx, s->id, s->tasks[which]);
+		pthread_cleanup_pop(0);
+	}
 	s->busy = 0;
 	return result;
 }
@@ -217,6 +229,7 @@ int main(int argc, char **argv)
 	events = fcntl(1, F_DUPFD_CLOEXEC, 100);
 	describe("start");
 	pthread_key_create(&served, thread_ended);
+	pthread_key_create(&last_pipe, wait_at_end);
 	signal(SIGUSR1, on_signal);
 	signal(SIGUSR2, on_signal);
 	memset(&filter, 0, sizeof filter);

@@ -72,6 +72,17 @@ static void wait_for_pipe(const char *path)
 	close(fd);
 }
 
+/* Data by thread: a named pipe that the thread waits for when it ends. */
+static pthread_key_t last_pipe;
+
+static void wait_at_end(void *path)
+{
+	emit("thread end blocked");
+	wait_for_pipe(path);
+	emit("thread end released");
+	free(path);
+}
+
 /* Returns when as many threads are in here at the same time. */
 static void barrier(int wanted)
 {
@@ -270,6 +281,30 @@ static sfsistat perform(SMFICTX *ctx, const char *id, const char *task)
 			emit("ERROR pthread_create failed");
 	} else if (strcmp(task, "stop") == 0)
 		stop(NULL);
+	else if (strncmp(task, "stop-return ", 12) == 0) {
+		stop(NULL);
+		return atoi(rest);
+	} else if (strncmp(task, "at-end ", 7) == 0)
+		pthread_setspecific(last_pipe, strdup(rest));
+	else if (strncmp(task, "at-end-exit ", 12) == 0) {
+		pthread_setspecific(last_pipe, strdup(rest));
+		pthread_exit(NULL);
+	} else if (strcmp(task, "pthread_exit") == 0)
+		pthread_exit(NULL);
+	else if (strcmp(task, "cancel") == 0) {
+		pthread_cancel(pthread_self());
+		pthread_testcancel();
+		emit("ERROR not cancelled");
+	} else if (strcmp(task, "cancel-call") == 0) {
+		pthread_cancel(pthread_self());
+		smfi_setreply(ctx, "451", NULL, "cancelled while the library has control");
+	} else if (strcmp(task, "cancel-late") == 0)
+		pthread_cancel(pthread_self()); /* the next cancellation point is after the callback */
+	else if (strncmp(task, "block-exit ", 11) == 0) {
+		emit("%s blocked", id);
+		wait_for_pipe(rest);
+		pthread_exit(NULL);
+	}
 	else if (strcmp(task, "stop-thread") == 0)
 		on_threads(ctx, 1, 0, stop);
 	else if (strncmp(task, "return ", 7) == 0)

@@ -11,6 +11,8 @@ mod runtime_support;
 
 #[path = "runtime_concurrency.rs"]
 mod concurrency;
+#[path = "runtime_leave.rs"]
+mod leave;
 #[path = "runtime_stop.rs"]
 mod stop;
 #[path = "runtime_stress.rs"]

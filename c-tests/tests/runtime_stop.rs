@@ -280,3 +280,96 @@ fn a_slow_close_of_many_sessions_is_waited_for() {
     assert_eq!(events.iter().filter(|e| e.contains(" closed after ")).count(), 40);
     assert_eq!(log, [""; 0]);
 }
+
+/// A command that has arrived before a stop closes the session is answered, and a message that it
+/// begins is finished.
+#[test]
+fn a_command_that_has_arrived_is_answered_after_a_stop() {
+    let filter = Filter::start(&[]);
+    let mut session = filter.session("s");
+    session.task("envfrom", "stop-return 4");
+    // The second comes with the first: it is there before anybody can close anything.
+    for sender in ["<a>", "<b>"] {
+        session.client.queue_strings(b'M', &[sender]);
+    }
+    session.client.flush().unwrap();
+    assert_eq!(session.reply(), 't');
+    assert_ours("D38", session.reply(), 't');
+    session.closed();
+    assert_eq!(filter.returned(1).0, "0");
+    let (events, log) = filter.end();
+    assert_eq!((events.iter().filter(|e| e.starts_with("s closed")).count(), log.len()), (1, 0));
+}
+
+/// Also if the filter was busy when it came, and for a session that has been idle.
+#[test]
+fn a_command_that_has_arrived_begins_a_message_that_is_finished() {
+    if module_path!().contains("::runtime_own_threads::") {
+        // With one thread the second session would wait for the first one's.
+        return;
+    }
+    let filter = Filter::start_env(&[("LIBMILTER_MAX_THREADS", "1")], &[]);
+    let pipe = filter.pipe();
+    let mut blocker = filter.session("blocker");
+    let mut session = filter.session("s");
+    blocker.task("envfrom", &pipe.block());
+    blocker.send(b'M', &["<a>"]);
+    filter.wait_for("blocker blocked");
+    filter.signal(Signal::TERM);
+    eventually("the socket is closed", || {
+        milter_mta::Client::connect(&filter.spec, BOUND).is_err()
+    });
+    session.send(b'M', &["<b>"]);
+    pipe.release();
+    assert_eq!(session.reply(), 'c');
+    assert_eq!(session.ask(b'R', &["<c>"]), 'c');
+    session.rest();
+    session.closed();
+    assert_eq!(blocker.reply(), 'c');
+    drop(blocker);
+    assert_eq!(filter.returned(1).0, "0");
+    filter.end();
+}
+
+/// Ten seconds are what service managers give: that is the one figure that matters here.
+#[test]
+fn a_stop_ends_in_time_whatever_callbacks_do() {
+    for (variables, seconds) in [(&[][..], 10), (&[("LIBMILTER_STOP_SECONDS", "1")], 8)] {
+        let filter = Filter::start_env(variables, &[]);
+        let pipe = filter.pipe();
+        let mut sessions: Vec<_> = ["eom", "close"]
+            .map(|callback| {
+                let mut session = filter.session(callback);
+                session.task(callback, &pipe.block());
+                session
+            })
+            .into();
+        let mut silent = filter.session("silent");
+        silent.mail();
+        sessions[0].mail();
+        sessions[0].send(b'E', &[]);
+        filter.wait_for("eom blocked");
+        let start = std::time::Instant::now();
+        filter.signal(Signal::TERM);
+        assert_eq!(filter.returned(1).0, "0");
+        let took = start.elapsed().as_secs();
+        assert_ours("D81", took < seconds, true);
+        let log = filter.log();
+        for line in ["sessions are still open", "xxfi_eom has not returned", "xxfi_close has not"] {
+            assert!(log.iter().any(|l| l.contains(line)), "{log:#?}");
+        }
+        pipe.release();
+        filter.end();
+    }
+}
+
+#[test]
+fn a_budget_that_is_none_is_told_of() {
+    for value in ["0", "-1", "soon", ""] {
+        let filter = Filter::start_env(&[("LIBMILTER_STOP_SECONDS", value)], &[]);
+        filter.session("served").quit();
+        let (_, log) = filter.stop();
+        assert_eq!(log.len(), 1, "{log:?}");
+        assert!(log[0].contains("is not a positive number; 8 is used"), "{log:?}");
+    }
+}

@@ -3,6 +3,7 @@
 use super::runtime_support::{BOUND, Filter, Session};
 use c_tests::differences::assert_ours;
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::Signal;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -165,6 +166,77 @@ fn the_time_in_a_callback_does_not_count() {
     }
     let (_, log) = filter.stop();
     assert_eq!(log, [""; 0]);
+}
+
+/// Commands that came in time count, however late the filter gets to read them.
+#[test]
+fn what_has_arrived_before_the_deadline_counts() {
+    if module_path!().contains("::runtime_own_threads::") {
+        // With one thread the second session would wait for the first one's.
+        return;
+    }
+    // One thread, which is busy for longer than the timeout.
+    let filter = Filter::start_env(&[("LIBMILTER_MAX_THREADS", "1")], &["timeout=1", "trace=1"]);
+    let mut sessions: Vec<_> = (0..3).map(|n| filter.session(&format!("s{n}"))).collect();
+    let pipe = filter.pipe();
+    let mut blocker = filter.session("blocker");
+    blocker.task("envfrom", &pipe.block());
+    for session in &mut sessions {
+        session.mail();
+    }
+    blocker.send(b'M', &["<a>"]);
+    filter.wait_for("blocker blocked");
+    for session in &mut sessions {
+        session.send(b'R', &["<c>"]);
+    }
+    let_a_timeout_pass();
+    let_a_timeout_pass();
+    pipe.release();
+    for session in &mut sessions {
+        assert_eq!(session.reply(), 'c');
+        session.rest();
+    }
+    assert_eq!(blocker.reply(), 'c');
+    filter.stop();
+}
+
+/// More of them than one wait returns.
+#[test]
+fn what_arrives_while_the_process_is_stopped_counts() {
+    let filter = Filter::start(&["timeout=3"]);
+    let mut sessions: Vec<_> = (0..300).map(|n| filter.session(&format!("s{n}"))).collect();
+    filter.signal(Signal::STOP);
+    for session in &mut sessions {
+        session.send(b'M', &["<a>"]);
+    }
+    (0..5).for_each(|_| let_a_timeout_pass());
+    filter.signal(Signal::CONT);
+    for session in &mut sessions {
+        assert_eq!(session.reply(), 'c');
+        session.send(b'Q', &[]);
+    }
+    let (_, log) = filter.stop();
+    assert!(log.iter().all(|line| !line.contains("within 3 s")), "{log:#?}");
+}
+
+/// The MTA's time goes on when the filter does: neither had the other's attention.
+#[test]
+fn time_in_which_the_process_is_stopped_does_not_count() {
+    let filter = Filter::start(&["timeout=3"]);
+    let mut session = filter.session("s");
+    session.mail();
+    filter.signal(Signal::STOP);
+    (0..5).for_each(|_| let_a_timeout_pass());
+    filter.signal(Signal::CONT);
+    // The filter runs again, and has looked at its deadlines.
+    filter.session("witness").quit();
+    assert_eq!(session.ask(b'R', &["<c>"]), 'c');
+    session.rest();
+    // It stands still only while the process does.
+    session.closed();
+    let (_, log) = filter.stop();
+    assert_ours("D82", log.len(), 1);
+    assert!(log[0].contains("no command from the MTA within 3 s"), "{log:#?}");
 }
 
 #[test]

@@ -220,10 +220,11 @@ int smfi_version(unsigned int *pmajor,
  * Call after smfi_register and smfi_setconn. Opens the socket unless smfi_opensocket has; starts
  * threads; ignores SIGPIPE; waits for HUP and TERM, which stop the filter when the messages in
  * hand are finished (5 seconds at most), and for INT, which stops it at once. When it returns, no
- * callback is running or will be called, except for one that has blocked for more than 5 seconds
- * after that; it may be called again. Thread: any; a second call fails at once, and changes nothing,
- * while a run is under way. Returns MI_SUCCESS after a stop however it was asked for, also before the
- * call, or MI_FAILURE; the reason is logged, and errno has its number if it was a system call. With
+ * callback is running or will be called, except for one that has not returned 7 seconds after the
+ * stop; a stop takes 8 seconds at most, or what LIBMILTER_STOP_SECONDS says, see libmilter(3). It
+ * may be called again. Thread: any; a second call fails at once, and changes nothing, while a run is
+ * under way. Returns MI_SUCCESS after a stop however it was asked for, also before the call, or
+ * MI_FAILURE; the reason is logged, and errno has its number if it was a system call. With
  * "fd:number" the descriptor is closed when the run ends; the next call needs an open one of that
  * number.
  */

@@ -1,15 +1,15 @@
-//! The callbacks of a C filter: the only place that calls pointers from C.
+//! The callbacks of a C filter and their arguments.
 
-use std::ffi::{c_char, c_int, c_ulong};
+use std::ffi::{c_char, c_int, c_ulong, c_void};
 
-use super::types::{_SOCK_ADDR, EventCallback, SMFICTX, smfiDesc};
+use super::call::{Call, Form};
+use super::types::{EventCallback, smfiDesc};
 use crate::proto::address::Address;
 use crate::proto::codes::{LIBRARY_VERSION, LIBRARY_VERSION_MDS, status, step};
 use crate::proto::command::Command;
 use crate::proto::negotiate::{FilterTraits, Offer, Request};
 use crate::proto::nul::{count, nuls};
 use crate::session::{Context, Filter};
-use crate::sys::tsan;
 
 /// A registered filter. A run keeps its own copy, so that registering again does not change the
 /// callbacks under sessions that are open.
@@ -78,16 +78,6 @@ impl CFilter {
             _ => None,
         }
     }
-}
-
-/// The context as C gets it. It is only ever shared; C has no means to look into it.
-fn pointer(context: &Context) -> *mut SMFICTX {
-    std::ptr::from_ref(context).cast_mut().cast()
-}
-
-/// Tells what watches threads that the filter's code runs, until this is dropped.
-fn in_filter(context: &Context) -> tsan::Callback {
-    tsan::callback(pointer(context).cast())
 }
 
 /// Strings for which no memory is allocated: an address and some ESMTP arguments.
@@ -190,24 +180,12 @@ impl Filter for CFilter {
     fn negotiate(&self, context: &Context, offer: &Offer, request: &mut Request) -> i32 {
         let Some(callback) = self.callbacks.xxfi_negotiate else { return status::ALL_OPTS };
         let long = |n: u32| c_ulong::from(n);
-        let (mut actions, mut protocol) = (long(request.actions), long(request.protocol));
-        let (mut unused2, mut unused3) = (0, 0);
-        let _filter = in_filter(context);
-        // SAFETY: a callback of the filter, with the arguments its type asks for; all pointers are
-        // valid during the call.
-        let result = unsafe {
-            callback(
-                pointer(context),
-                long(offer.actions),
-                long(offer.shown_protocol()),
-                0,
-                0,
-                &raw mut actions,
-                &raw mut protocol,
-                &raw mut unused2,
-                &raw mut unused3,
-            )
-        };
+        let mut call = Call::new(Form::Negotiate, callback as *const c_void, context);
+        call.offered = [long(offer.actions), long(offer.shown_protocol()), 0, 0];
+        call.wanted = [long(request.actions), long(request.protocol), 0, 0];
+        // SAFETY: a callback of this form; `call.c` passes pointers to what the call has.
+        let result = unsafe { call.run() };
+        let [actions, protocol, ..] = call.wanted;
         *request = Request { actions: flags(actions), protocol: flags(protocol) };
         result
     }
@@ -215,19 +193,20 @@ impl Filter for CFilter {
     fn connect(&self, context: &Context, host: &mut [u8], address: &Address) -> i32 {
         let Some(callback) = self.callbacks.xxfi_connect else { return status::CONTINUE };
         let mut storage = AnyAddress::new(address);
-        let address = storage.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
-        let host = host.as_mut_ptr().cast();
-        let _filter = in_filter(context);
-        // SAFETY: a callback of the filter; the host name ends in NUL and the address is NULL or
+        let mut call = Call::new(Form::TwoPointers, callback as *const c_void, context);
+        call.first = host.as_mut_ptr().cast();
+        call.second = storage.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut).cast();
+        // SAFETY: a callback of this form; the host name ends in NUL and the address is NULL or
         // of the family it names, both valid during the call.
-        unsafe { callback(pointer(context), host, address.cast::<_SOCK_ADDR>()) }
+        unsafe { call.run() }
     }
 
     fn helo(&self, context: &Context, name: &mut [u8]) -> i32 {
         let Some(callback) = self.callbacks.xxfi_helo else { return status::CONTINUE };
-        let _filter = in_filter(context);
-        // SAFETY: a callback of the filter; the session checked that the name ends in NUL.
-        unsafe { callback(pointer(context), name.as_mut_ptr().cast()) }
+        let mut call = Call::new(Form::Pointer, callback as *const c_void, context);
+        call.first = name.as_mut_ptr().cast();
+        // SAFETY: a callback of this form; the session checked that the name ends in NUL.
+        unsafe { call.run() }
     }
 
     fn envelope(&self, context: &Context, command: Command, strings: &mut [u8]) -> i32 {
@@ -237,40 +216,45 @@ impl Filter for CFilter {
         };
         let Some(callback) = callback else { return status::CONTINUE };
         with_arguments(strings, |pointers| {
-            let _filter = in_filter(context);
-            // SAFETY: a callback of the filter; the array ends in NULL and each string in NUL.
-            unsafe { callback(pointer(context), pointers.as_mut_ptr()) }
+            let mut call = Call::new(Form::Pointer, callback as *const c_void, context);
+            call.first = pointers.as_mut_ptr().cast();
+            // SAFETY: a callback of this form; the array ends in NULL and each string in NUL.
+            unsafe { call.run() }
         })
     }
 
     fn header(&self, context: &Context, strings: &mut [u8], value: usize) -> i32 {
         let Some(callback) = self.callbacks.xxfi_header else { return status::CONTINUE };
-        let name: *mut c_char = strings.as_mut_ptr().cast();
-        let value = name.wrapping_add(value.min(strings.len().saturating_sub(1)));
-        let _filter = in_filter(context);
-        // SAFETY: a callback of the filter; the session checked that both strings end in NUL.
-        unsafe { callback(pointer(context), name, value) }
+        let name: *mut c_void = strings.as_mut_ptr().cast();
+        let mut call = Call::new(Form::TwoPointers, callback as *const c_void, context);
+        call.first = name;
+        call.second = name.wrapping_byte_add(value.min(strings.len().saturating_sub(1)));
+        // SAFETY: a callback of this form; the session checked that both strings end in NUL.
+        unsafe { call.run() }
     }
 
     fn body(&self, context: &Context, chunk: &mut [u8]) -> i32 {
         let Some(callback) = self.callbacks.xxfi_body else { return status::CONTINUE };
-        let _filter = in_filter(context);
-        // SAFETY: a callback of the filter; the chunk has the length that is passed.
-        unsafe { callback(pointer(context), chunk.as_mut_ptr(), chunk.len()) }
+        let mut call = Call::new(Form::Chunk, callback as *const c_void, context);
+        call.first = chunk.as_mut_ptr().cast();
+        call.size = chunk.len();
+        // SAFETY: a callback of this form; the chunk has the length that is passed.
+        unsafe { call.run() }
     }
 
     fn unknown(&self, context: &Context, text: &mut [u8]) -> i32 {
         let Some(callback) = self.callbacks.xxfi_unknown else { return status::CONTINUE };
-        let _filter = in_filter(context);
-        // SAFETY: a callback of the filter; the session puts a NUL behind the text.
-        unsafe { callback(pointer(context), text.as_ptr().cast()) }
+        let mut call = Call::new(Form::Pointer, callback as *const c_void, context);
+        call.first = text.as_mut_ptr().cast();
+        // SAFETY: a callback of this form; the session puts a NUL behind the text.
+        unsafe { call.run() }
     }
 
     fn event(&self, context: &Context, command: Command) -> i32 {
         let Some(callback) = self.event_callback(command) else { return status::CONTINUE };
-        let _filter = in_filter(context);
-        // SAFETY: a callback of the filter, with the argument its type asks for.
-        unsafe { callback(pointer(context)) }
+        let mut call = Call::new(Form::Event, callback as *const c_void, context);
+        // SAFETY: a callback of this form.
+        unsafe { call.run() }
     }
 }
 

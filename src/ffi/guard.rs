@@ -7,14 +7,16 @@ use std::sync::Once;
 use super::types::{MI_FAILURE, MI_SUCCESS, SMFICTX};
 use crate::session::{Context, Refused};
 use crate::sys::log::{Priority, write};
+use crate::sys::thread::Uncancelled;
 use crate::sys::{errno, tsan};
 
 /// Runs the body of an exported function: a panic becomes a line in the log and `failure`, and
-/// `errno` is left as it was.
+/// `errno` is left as it was; cancellation of the thread waits.
 pub(super) fn guard<T>(failure: T, body: impl FnOnce() -> T) -> T {
     let _library = tsan::library();
     let _errno = errno::keep();
     quiet_panics();
+    let _uncancelled = Uncancelled::begin();
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(failure)
 }
 

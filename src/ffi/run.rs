@@ -2,13 +2,14 @@
 
 use std::ffi::{OsString, c_int};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::guard::{Failed, guard_system};
 use super::process::{MAX_DATA_SIZE, SETTINGS};
 use super::socket;
 use super::types::MI_SUCCESS;
 use crate::proto::printable::quote;
-use crate::runtime::{Control, Level, Log, Options, Threads, serve};
+use crate::runtime::{Control, Level, Log, Options, STOP_LIMIT, Threads, serve};
 use crate::sys::environment::{Setting, setting};
 use crate::sys::log::Priority;
 use crate::sys::{errno, signal, tsan};
@@ -17,6 +18,8 @@ static CONTROL: Control = Control::new();
 
 /// Environment variable with the largest number of threads that run callbacks.
 const MAX_THREADS: &str = "LIBMILTER_MAX_THREADS";
+/// Environment variable with the number of seconds that a stop may take at most.
+const STOP_SECONDS: &str = "LIBMILTER_STOP_SECONDS";
 /// Environment variable that tells which threads run a session's callbacks.
 const THREADS: &str = "LIBMILTER_THREADS";
 
@@ -25,10 +28,11 @@ const THREADS: &str = "LIBMILTER_THREADS";
 /// Call after smfi_register and smfi_setconn. Opens the socket unless smfi_opensocket has; starts
 /// threads; ignores SIGPIPE; waits for HUP and TERM, which stop the filter when the messages in
 /// hand are finished (5 seconds at most), and for INT, which stops it at once. When it returns, no
-/// callback is running or will be called, except for one that has blocked for more than 5 seconds
-/// after that; it may be called again. Thread: any; a second call fails at once, and changes nothing,
-/// while a run is under way. Returns MI_SUCCESS after a stop however it was asked for, also before the
-/// call, or MI_FAILURE; the reason is logged, and errno has its number if it was a system call. With
+/// callback is running or will be called, except for one that has not returned 7 seconds after the
+/// stop; a stop takes 8 seconds at most, or what LIBMILTER_STOP_SECONDS says, see libmilter(3). It
+/// may be called again. Thread: any; a second call fails at once, and changes nothing, while a run is
+/// under way. Returns MI_SUCCESS after a stop however it was asked for, also before the call, or
+/// MI_FAILURE; the reason is logged, and errno has its number if it was a system call. With
 /// "fd:number" the descriptor is closed when the run ends; the next call needs an open one of that
 /// number.
 #[unsafe(no_mangle)]
@@ -59,6 +63,7 @@ fn run() -> Result<(), Failed> {
     })?;
     let (listener, _with_run) = socket::take()?;
     let (max_threads, threads) = (max_threads(&log), threads(&log));
+    let stop_limit = stop_limit(&log);
     let options = {
         let settings = SETTINGS.lock();
         Options {
@@ -67,6 +72,7 @@ fn run() -> Result<(), Failed> {
             max_data_size: Arc::clone(&MAX_DATA_SIZE),
             max_threads,
             threads,
+            stop_limit,
         }
     };
     let served = serve(filter, listener, options, Arc::clone(&log), &mut running);
@@ -100,6 +106,22 @@ fn max_threads(log: &Log) -> usize {
             let text = format!("{MAX_THREADS}={shown} is not a positive number; no limit is set");
             log.line(Priority::Warning, &text);
             usize::MAX
+        }
+    }
+}
+
+/// How long a stop may take, as set by the administrator.
+fn stop_limit(log: &Log) -> Duration {
+    let Some(value) = environment(STOP_SECONDS, log) else { return STOP_LIMIT };
+    match value.to_str().and_then(|text| text.parse::<u32>().ok()) {
+        Some(seconds) if seconds > 0 => Duration::from_secs(seconds.into()),
+        _ => {
+            let shown = quote(value.as_encoded_bytes());
+            let default = STOP_LIMIT.as_secs();
+            let text =
+                format!("{STOP_SECONDS}={shown} is not a positive number; {default} is used");
+            log.line(Priority::Warning, &text);
+            STOP_LIMIT
         }
     }
 }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use super::options::Options;
 use super::output::SocketOutput;
 use super::partial::Partial;
-use super::shared::{Phase, Shared};
+use super::shared::{LINGER, Phase, Shared};
 use crate::proto::command::Command;
 use crate::proto::response::{Payload, letter};
 use crate::session::{Filter, Output, Report, Session};
 use crate::sys::clock::Time;
+use crate::sys::thread::is_leaving;
 
 /// What a thread lends to the session it serves: sessions own no buffers while they wait.
 #[derive(Debug)]
@@ -110,8 +111,12 @@ impl Connection {
         self.output.begin(place != Place::Loop);
         let end = catch_unwind(AssertUnwindSafe(|| self.work(shared, scratch, job, place)))
             .unwrap_or_else(|panic| self.contain(&*panic));
+        let end = if is_leaving() { self.abandoned() } else { end };
         self.output.leave();
-        if end == TurnEnd::Close || self.must_end(shared.phase()) {
+        let phase = shared.phase();
+        // A command that has arrived in time may have a slow callback.
+        let goes_on = end == TurnEnd::HandOver && phase == Phase::Drain;
+        if end == TurnEnd::Close || (self.must_end(phase) && !goes_on) {
             self.finish(shared);
             return TurnEnd::Close;
         }
@@ -121,10 +126,16 @@ impl Connection {
     /// Whether it has to end in this phase of the run.
     pub(super) fn must_end(&self, phase: Phase) -> bool {
         match phase {
-            Phase::Serve => false,
+            Phase::Serve | Phase::Linger => false,
             Phase::Drain => !self.in_message(),
             Phase::Abort | Phase::Over => true,
         }
+    }
+
+    /// Whether it has to end in this phase of the run while it waits for its MTA.
+    pub(super) fn is_to_end(&self, phase: Phase, now: Time) -> bool {
+        let silent = || !self.in_message() && self.since.until(now) >= LINGER;
+        self.must_end(phase) || (phase == Phase::Linger && silent())
     }
 
     /// Ends the session: abort and close callbacks, once.
@@ -133,9 +144,13 @@ impl Connection {
             // Once `smfi_main` has returned, the filter may have freed what its callbacks use.
             if shared.phase() < Phase::Over {
                 self.output.enter(Command::Quit);
+                let left = is_leaving();
                 let finish = AssertUnwindSafe(|| self.session.finish(&shared.filter));
                 if let Err(panic) = catch_unwind(finish) {
                     let _closed = self.contain(&*panic);
+                }
+                if is_leaving() && !left {
+                    let _closed = self.abandoned();
                 }
                 self.output.leave();
                 self.output.flush();
@@ -154,6 +169,15 @@ impl Connection {
             .unwrap_or("panic");
         self.report(Report::Panic(what));
         let _gone = self.output.send(letter::TEMPFAIL, Payload::None, true);
+        TurnEnd::Close
+    }
+
+    /// A callback that ends its thread costs this session, and the thread.
+    #[cold]
+    fn abandoned(&self) -> TurnEnd {
+        if let Some(command) = self.output.callback() {
+            self.report(Report::ThreadEnded(command));
+        }
         TurnEnd::Close
     }
 

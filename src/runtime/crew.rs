@@ -1,7 +1,8 @@
 //! Who is in the pool: counts of threads and of the work that waits for them.
 
 use std::collections::HashMap;
-use std::thread::JoinHandle;
+
+use crate::sys::thread::Thread;
 
 /// The threads of a pool.
 #[derive(Debug, Default)]
@@ -13,7 +14,7 @@ pub(super) struct Crew {
     /// Work that no thread has taken yet.
     pub(super) queued: usize,
     next: u64,
-    threads: HashMap<u64, JoinHandle<()>>,
+    threads: HashMap<u64, Thread>,
     /// Threads that have nothing left to do but end.
     leaving: Vec<u64>,
     /// A thread could not be started, and none since.
@@ -44,7 +45,7 @@ impl Crew {
     }
 
     /// Takes in the handle of a thread that was enlisted and started.
-    pub(super) fn started(&mut self, number: u64, thread: JoinHandle<()>) {
+    pub(super) fn started(&mut self, number: u64, thread: Thread) {
         self.failing = false;
         self.threads.insert(number, thread);
     }
@@ -63,8 +64,8 @@ impl Crew {
         self.leaving.push(number);
     }
 
-    /// Takes out the threads that have ended or are about to, to be joined.
-    pub(super) fn take_leaving(&mut self) -> Vec<JoinHandle<()>> {
+    /// Takes out the threads that have nothing left to do but end, to be joined.
+    pub(super) fn take_leaving(&mut self) -> Vec<Thread> {
         let Crew { leaving, threads, .. } = self;
         let mut ended = Vec::new();
         leaving.retain(|number| match threads.remove(number) {
@@ -82,6 +83,7 @@ impl Crew {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::thread::spawn;
 
     #[test]
     fn there_are_as_many_threads_as_work_needs_up_to_the_limit() {
@@ -107,7 +109,7 @@ mod tests {
         };
         assert!(fail(&mut crew) && !fail(&mut crew));
         let number = crew.enlist(9).unwrap();
-        crew.started(number, std::thread::spawn(|| {}));
+        crew.started(number, spawn("test", || {}).unwrap());
         assert!(fail(&mut crew));
         assert_eq!((crew.live, crew.idle), (1, 1));
     }
@@ -120,9 +122,9 @@ mod tests {
         crew.retire(number);
         assert_eq!(crew.live, 0);
         assert!(crew.take_leaving().is_empty());
-        crew.started(number, std::thread::spawn(|| {}));
+        crew.started(number, spawn("test", || {}).unwrap());
         let ended = crew.take_leaving();
         assert_eq!((ended.len(), crew.take_leaving().len()), (1, 0));
-        ended.into_iter().for_each(|thread| thread.join().unwrap());
+        ended.into_iter().for_each(Thread::join);
     }
 }

@@ -13,7 +13,7 @@ use super::shared::{Phase, Shared};
 use crate::session::Filter;
 use crate::sys::clock::Time;
 use crate::sys::poller::Events;
-use crate::sys::thread::StateView;
+use crate::sys::thread::{StateView, is_leaving};
 
 /// Runs a loop until it is taken away or the run is over.
 pub(super) fn drive<F: Filter + 'static>(
@@ -106,6 +106,13 @@ impl<F: Filter + 'static> Home<'_, F> {
         scratch: &mut Scratch,
     ) -> bool {
         let Home { shared, this, index } = *self;
+        if mine && is_leaving() {
+            // Its callback has ended this thread; the loop goes on with another.
+            this.remove(slot, &connection.output);
+            this.owned.store(false, Ordering::Relaxed);
+            shared.dispatch(Work::Loop(index));
+            return false;
+        }
         if !mine {
             this.remove(slot, &connection.output);
             shared.settle(connection, end, index, scratch);

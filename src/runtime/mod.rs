@@ -36,6 +36,6 @@ mod supervisor;
 mod turn;
 
 pub use log::Log;
-pub use options::{Options, Threads};
+pub use options::{Options, STOP_LIMIT, Threads};
 pub use serve::{ServeError, serve};
 pub use stop::{Control, Level, Running};

@@ -19,7 +19,13 @@ pub struct Options {
     pub max_threads: usize,
     /// Which threads run a session's callbacks.
     pub threads: Threads,
+    /// How long a stop may take in all, whatever callbacks do.
+    pub stop_limit: Duration,
 }
+
+/// How long a stop may take unless something else is asked for. Container managers kill after ten
+/// seconds; what is left is for what the program does after `smfi_main`.
+pub const STOP_LIMIT: Duration = Duration::from_secs(8);
 
 /// Which threads run a session's callbacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +41,19 @@ impl Options {
     #[must_use]
     pub fn idle_limit(&self) -> Option<Duration> {
         u64::try_from(self.timeout).ok().filter(|&s| s > 0).map(Duration::from_secs)
+    }
+
+    /// When, since the request, a stop breaks off messages in hand.
+    #[must_use]
+    pub fn drain_limit(&self) -> Duration {
+        self.stop_limit * 5 / 8
+    }
+
+    /// When, since the request, a stop leaves callbacks behind that have not returned. What is left
+    /// of its time is for threads to end.
+    #[must_use]
+    pub fn callback_limit(&self) -> Duration {
+        self.stop_limit * 7 / 8
     }
 
     /// How long one packet may take, from its first byte to its last.

@@ -8,7 +8,7 @@ use std::io;
 
 use super::connection::{Connection, Job, Place, Scratch, TurnEnd};
 use super::lost::{LOST_PAUSE, Lost};
-use super::shared::{Phase, Shared};
+use super::shared::{LINGER, Phase, Shared};
 use crate::session::Filter;
 use crate::sys::clock::Time;
 use crate::sys::socket::readable;
@@ -30,7 +30,7 @@ impl Stops {
 
     /// Lets threads know that a phase has begun; `false` if the filter has closed our descriptors.
     pub(super) fn enter(&self, phase: Phase) -> bool {
-        let drain = phase < Phase::Drain || self.drain.wake();
+        let drain = phase < Phase::Linger || self.drain.wake();
         let abort = phase < Phase::Abort || self.abort.wake();
         drain && abort
     }
@@ -64,15 +64,17 @@ impl<F: Filter + 'static> Shared<F> {
     fn next_job(&self, connection: &Connection) -> Job {
         loop {
             let phase = self.phase();
-            if connection.must_end(phase) {
+            let now = Time::now();
+            if connection.is_to_end(phase, now) {
                 return Job::End;
             }
-            let now = Time::now();
             let deadline = connection.deadline(&self.options);
             if deadline.is_some_and(|deadline| deadline <= now) {
                 return Job::Expired;
             }
             let left = deadline.map(|deadline| now.until(deadline));
+            let linger = (phase == Phase::Linger).then_some(LINGER);
+            let left = left.into_iter().chain(linger).min();
             let Some(stops) = &self.stops else { return Job::End };
             match readable(&*connection.output, stops.next(phase), left) {
                 Ok(true) => return Job::Readable,

@@ -14,7 +14,7 @@ use crate::session::Filter;
 use crate::sys::clock::Time;
 use crate::sys::jitter::Mutex;
 use crate::sys::log::Priority;
-use crate::sys::thread::spawn;
+use crate::sys::thread::{self, Thread, spawn};
 
 /// How long a thread without work stays.
 const IDLE_MAX: Duration = Duration::from_secs(10);
@@ -40,13 +40,15 @@ pub(super) struct Pool {
     sender: Sender<Work>,
     receiver: Receiver<Work>,
     crew: Mutex<Crew>,
+    /// Threads that run what the filter has registered for their end, which may take long.
+    ending: Mutex<Vec<Thread>>,
     limit: usize,
 }
 
 impl Pool {
     pub(super) fn new(limit: usize) -> Pool {
         let (sender, receiver) = unbounded();
-        Pool { sender, receiver, crew: Mutex::default(), limit }
+        Pool { sender, receiver, crew: Mutex::default(), ending: Mutex::default(), limit }
     }
 
     /// Threads that exist.
@@ -69,12 +71,12 @@ impl Pool {
         }
     }
 
-    /// Joins the threads that have ended or are about to.
-    pub(super) fn join_leaving(&self) {
-        let ended = self.crew.lock().take_leaving();
-        for thread in ended {
-            let _panicked = thread.join();
-        }
+    /// Joins the threads that have ended; how many are about to.
+    pub(super) fn join_ended(&self) -> usize {
+        let mut ending = self.ending.lock();
+        ending.append(&mut self.crew.lock().take_leaving());
+        *ending = ending.drain(..).filter_map(|thread| thread.try_join().err()).collect();
+        ending.len()
     }
 
     /// Waits for work; `None` when it is time to end. The thread is counted as idle already.
@@ -247,6 +249,10 @@ fn work_on<F: Filter + 'static>(shared: &Arc<Shared<F>>, number: u64) {
             }
             Work::End(mut connection) => shared.end(&mut connection),
             Work::Leave => {}
+        }
+        if thread::is_leaving() {
+            shared.make_room(number);
+            break;
         }
         let mut crew = shared.pool.crew.lock();
         // Threads that do not wait when the run is over, or come later, see it here.

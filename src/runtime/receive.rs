@@ -1,13 +1,13 @@
 //! The work of a turn: receive, take packets apart, call back.
 
 use super::connection::{Connection, Job, Place, Scratch, TurnEnd};
-use super::shared::Shared;
+use super::shared::{Phase, Shared};
 use crate::proto::command::Command;
 use crate::proto::frame;
 use crate::session::{Filter, Flow, Report};
 use crate::sys::clock::Time;
-use crate::sys::socket::receive;
-use crate::sys::thread::Stopwatch;
+use crate::sys::socket::{has_arrived, receive};
+use crate::sys::thread::{Stopwatch, is_leaving};
 
 /// Bytes received at once.
 const READ_SIZE: usize = 128 << 10;
@@ -31,30 +31,102 @@ impl Connection {
         place: Place,
     ) -> TurnEnd {
         match job {
-            Job::Readable if self.partial.is_empty() => {
-                let Scratch { buffer, now } = scratch;
-                if buffer.len() <= READ_SIZE {
-                    buffer.resize(READ_SIZE + 1, 0);
-                }
-                let end = match self.receive(buffer.get_mut(..READ_SIZE).unwrap_or_default()) {
-                    Ok(filled) => {
-                        let bytes = buffer.get_mut(..=filled).unwrap_or_default();
-                        self.packets(shared, bytes, place).0
-                    }
-                    Err(end) => return end,
-                };
-                self.since = place.time(*now);
-                end
+            Job::Readable => {
+                let end = self.read(shared, scratch, place);
+                self.before_stop(shared, scratch, end, place)
             }
-            Job::Readable => self.resume(shared, scratch, READ_SIZE, place),
-            Job::Resume => self.resume(shared, scratch, 0, place),
-            Job::End => TurnEnd::Close,
-            Job::Expired => {
-                let within = !self.partial.is_empty();
-                self.report(Report::ReadTimeout(shared.options.timeout.max(1).into(), within));
-                TurnEnd::Close
+            Job::Resume => {
+                let end = self.resume(shared, scratch, 0, place);
+                self.before_stop(shared, scratch, end, place)
+            }
+            Job::End => {
+                let end = self.arrived(shared, scratch, TurnEnd::Wait, place);
+                if end == TurnEnd::Wait && !self.in_message() { TurnEnd::Close } else { end }
+            }
+            Job::Expired => self.expire(shared, scratch, place),
+        }
+    }
+
+    /// After a turn: if a stop is about to close the session, answers what has arrived before.
+    #[inline]
+    fn before_stop<F: Filter>(
+        &mut self,
+        shared: &Shared<F>,
+        scratch: &mut Scratch,
+        end: TurnEnd,
+        place: Place,
+    ) -> TurnEnd {
+        if end == TurnEnd::Wait && shared.phase() != Phase::Serve {
+            return self.arrived(shared, scratch, end, place);
+        }
+        end
+    }
+
+    /// Serves a session that a stop is about to close until a message has begun, or nothing more
+    /// has arrived.
+    #[cold]
+    fn arrived<F: Filter>(
+        &mut self,
+        shared: &Shared<F>,
+        scratch: &mut Scratch,
+        mut end: TurnEnd,
+        place: Place,
+    ) -> TurnEnd {
+        while end == TurnEnd::Wait
+            && !self.in_message()
+            && !shared.is_aborting()
+            && has_arrived(&*self.output)
+        {
+            end = self.read(shared, scratch, place);
+        }
+        end
+    }
+
+    /// Ends the session for its deadline, unless what it waits for has arrived and only nobody has
+    /// looked: the process could not run, or others came first.
+    #[cold]
+    fn expire<F: Filter>(
+        &mut self,
+        shared: &Shared<F>,
+        scratch: &mut Scratch,
+        place: Place,
+    ) -> TurnEnd {
+        let since = self.since;
+        if has_arrived(&*self.output) {
+            let end = self.read(shared, scratch, place);
+            if end != TurnEnd::Wait || self.since != since {
+                return end;
             }
         }
+        let within = !self.partial.is_empty();
+        self.report(Report::ReadTimeout(shared.options.timeout.max(1).into(), within));
+        TurnEnd::Close
+    }
+
+    /// Receives what is there and processes it.
+    #[inline]
+    fn read<F: Filter>(
+        &mut self,
+        shared: &Shared<F>,
+        scratch: &mut Scratch,
+        place: Place,
+    ) -> TurnEnd {
+        if !self.partial.is_empty() {
+            return self.resume(shared, scratch, READ_SIZE, place);
+        }
+        let Scratch { buffer, now } = scratch;
+        if buffer.len() <= READ_SIZE {
+            buffer.resize(READ_SIZE + 1, 0);
+        }
+        let end = match self.receive(buffer.get_mut(..READ_SIZE).unwrap_or_default()) {
+            Ok(filled) => {
+                let bytes = buffer.get_mut(..=filled).unwrap_or_default();
+                self.packets(shared, bytes, place).0
+            }
+            Err(end) => return end,
+        };
+        self.since = place.time(*now);
+        end
     }
 
     /// Receives what is there; how many bytes.
@@ -177,7 +249,7 @@ impl Connection {
         if let (Some(last), Some(behind)) = (bytes.last_mut(), behind) {
             *last = behind;
         }
-        flow
+        if is_leaving() { Flow::Close } else { flow }
     }
 
     /// Processes one packet and takes in how long its callback took.

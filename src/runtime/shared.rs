@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use super::connection::Connection;
 use super::estimates::Estimates;
@@ -27,13 +28,19 @@ pub(super) enum Phase {
     /// Serving.
     #[default]
     Serve = 0,
-    /// No new connections; messages in hand are finished, other sessions are closed.
-    Drain = 1,
+    /// No new connections; sessions between messages are closed that have been silent for a while.
+    Linger = 1,
+    /// Messages in hand are finished, other sessions are closed.
+    Drain = 2,
     /// Messages in hand are broken off.
-    Abort = 2,
+    Abort = 3,
     /// Threads leave.
-    Over = 3,
+    Over = 4,
 }
+
+/// How long a stop waits for the next command of an MTA that has just been answered. Those in the
+/// middle of a conversation send it within that time.
+pub(super) const LINGER: Duration = Duration::from_millis(50);
 
 /// One run of `smfi_main`.
 pub(super) struct Shared<F> {
@@ -111,8 +118,9 @@ impl<F: Filter> Shared<F> {
     pub(super) fn phase(&self) -> Phase {
         match self.phase.load(Ordering::SeqCst) {
             0 => Phase::Serve,
-            1 => Phase::Drain,
-            2 => Phase::Abort,
+            1 => Phase::Linger,
+            2 => Phase::Drain,
+            3 => Phase::Abort,
             _ => Phase::Over,
         }
     }
@@ -176,7 +184,10 @@ impl<F: Filter> Shared<F> {
     /// A number for a session that begins.
     pub(super) fn begin_session(&self) -> u64 {
         jitter();
-        self.sessions.fetch_add(1, Ordering::AcqRel);
+        if self.sessions.fetch_add(1, Ordering::AcqRel) == 0 {
+            // From now on the supervisor has a clock to keep going.
+            self.control.wake();
+        }
         self.next_session.fetch_add(1, Ordering::Relaxed)
     }
 

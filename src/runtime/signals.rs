@@ -3,13 +3,12 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 
 use super::log::Log;
 use super::stop::{Control, Level};
 use crate::sys::log::Priority;
 use crate::sys::signal::{StopSignal, interrupt, wait_for_stop_signal};
-use crate::sys::thread::spawn;
+use crate::sys::thread::{Thread, spawn};
 
 /// Consecutive errors of `sigwait` after which the run is given up, as in the reference.
 const ERRORS_MAX: u32 = 16;
@@ -20,7 +19,7 @@ const ERRORS_MAX: u32 = 16;
 #[derive(Debug)]
 pub(super) struct SignalThread {
     done: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<Thread>,
 }
 
 impl SignalThread {
@@ -58,7 +57,7 @@ impl Drop for SignalThread {
         self.done.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
             interrupt(&thread);
-            let _panicked = thread.join();
+            thread.join();
         }
     }
 }

@@ -174,7 +174,7 @@ impl Slots {
             let phase = self.phase;
             let waiting = self.get_mut(slot).filter(|place| place.arrived);
             let waiting = waiting.and_then(|place| place.connection.as_ref());
-            if waiting.is_some_and(|connection| connection.must_end(phase)) {
+            if waiting.is_some_and(|connection| connection.is_to_end(phase, now)) {
                 return Some((slot, Job::End));
             }
         }
@@ -224,6 +224,7 @@ mod tests {
             max_data_size: Arc::new(AtomicUsize::new(65535)),
             max_threads: 1,
             threads: Threads::Pool,
+            stop_limit: super::super::options::STOP_LIMIT,
         }
     }
 

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::lost::{LOST_PAUSE, Lost};
 use super::pool::Work;
-use super::shared::{Phase, Shared};
+use super::shared::{LINGER, Phase, Shared};
 use super::stop::Level;
 use crate::session::Filter;
+use crate::sys::clock;
 use crate::sys::log::Priority;
 use crate::sys::poller::{Events, Poller, Timeout};
 use crate::sys::thread::StateView;
@@ -25,13 +26,18 @@ const QUIET_TICKS: u32 = 16;
 /// and at most. The reference looked at its socket as often.
 const CHECK_BUSY: Duration = Duration::from_secs(1);
 const CHECK_IDLE: Duration = Duration::from_secs(5);
+/// Looks at the clock within the time limit of a session, from which it is told that the process could
+/// not run: what is lost that way does not count, or an eighth of the limit at most.
+const BEATS: u32 = 16;
+/// Time between two such looks.
+const BEAT_MIN: Duration = Duration::from_millis(50);
+const BEAT_MAX: Duration = Duration::from_secs(60);
 /// Time between two tries to start a thread for which there is work.
 const SHORT_OF_THREADS: Duration = Duration::from_millis(100);
-/// How long messages in hand may take to be finished after a stop. The reference returned within
-/// 5 s, so that is what service managers are used to.
-const GRACE: Duration = Duration::from_secs(5);
-/// How long callbacks may take to return after that.
-const LEAVE_BEHIND: Duration = Duration::from_secs(5);
+/// Time between two looks at threads that are about to end: at first, and at most. Nothing tells when
+/// what the filter has registered for a thread's end is over.
+const ENDING_MIN: Duration = Duration::from_millis(1);
+const ENDING_MAX: Duration = Duration::from_secs(60);
 
 /// Looks after the loops of a run.
 pub(super) struct Supervisor<F> {
@@ -43,6 +49,8 @@ pub(super) struct Supervisor<F> {
     quiet: u32,
     /// When it has last looked whether descriptors are lost.
     checked: Instant,
+    /// How many threads are about to end, and the time until the next look at them.
+    ending: (usize, Duration),
 }
 
 impl<F: Filter + 'static> Supervisor<F> {
@@ -59,6 +67,7 @@ impl<F: Filter + 'static> Supervisor<F> {
             seen,
             quiet: 0,
             checked: Instant::now(),
+            ending: (0, ENDING_MIN),
         })
     }
 
@@ -71,37 +80,57 @@ impl<F: Filter + 'static> Supervisor<F> {
             self.shared.log.status(Priority::Debug, word);
         }
         self.shared.close_listener();
+        let began = Instant::now();
+        let (drain, callbacks, all) = {
+            let options = &self.shared.options;
+            let parts = [options.drain_limit(), options.callback_limit(), options.stop_limit];
+            parts.map(|limit| began.checked_add(limit)).into()
+        };
         if control.level() == Level::Stop {
-            self.drain();
+            self.shared.enter_phase(Phase::Linger);
+            let linger = began.checked_add(LINGER);
+            self.wait_until(linger, |shared| {
+                shared.sessions() == 0 || control.level() == Level::Abort
+            });
+        }
+        if control.level() == Level::Stop {
+            self.drain(began, drain);
         }
         self.shared.enter_phase(Phase::Abort);
         self.reclaim();
-        self.wait_until(Some(LEAVE_BEHIND), |shared| shared.sessions() == 0);
+        self.wait_until(callbacks, |shared| shared.sessions() == 0);
         let left_behind = self.report_left_behind() + self.shared.unreachable().count();
         self.shared.enter_phase(Phase::Over);
+        clock::beat(None);
         self.shared.pool.dismiss();
         // Threads stuck in a callback are not waited for. Others are, with sessions that were just
         // accepted or wait for a thread: they end without any callback.
-        let ended = self.wait_until(Some(LEAVE_BEHIND), |s| s.pool.live() <= left_behind);
-        if !ended {
-            let threads = self.shared.pool.live();
+        self.wait_until(all, |s| s.pool.live() <= left_behind);
+        let threads = self.shared.pool.live().saturating_sub(left_behind);
+        let mut ending = 0;
+        self.ending.0 = 0;
+        self.wait_until(all, |s| {
+            ending = s.pool.join_ended();
+            ending == 0
+        });
+        if threads + ending > 0 {
+            let threads = threads + ending;
             self.warn(&format!("{threads} threads have not ended and are left behind"));
         }
-        self.shared.pool.join_leaving();
     }
 
     /// Lets messages in hand be finished, within the grace and unless asked to end at once.
-    fn drain(&mut self) {
+    fn drain(&mut self, began: Instant, deadline: Option<Instant>) {
         let control = self.shared.control;
         self.shared.enter_phase(Phase::Drain);
-        let drained = self.wait_until(Some(GRACE), |shared| {
+        let drained = self.wait_until(deadline, |shared| {
             shared.sessions() == 0 || control.level() == Level::Abort
         });
         if !drained {
             let sessions = self.shared.sessions();
+            let after = began.elapsed().as_secs();
             self.warn(&format!(
-                "{sessions} sessions are still open {} s after the stop; breaking off",
-                GRACE.as_secs()
+                "{sessions} sessions are still open {after} s after the stop; breaking off"
             ));
         }
     }
@@ -136,8 +165,11 @@ impl<F: Filter + 'static> Supervisor<F> {
     }
 
     /// Supervises until a condition holds; `false` if the time is over before.
-    fn wait_until(&mut self, limit: Option<Duration>, done: impl Fn(&Shared<F>) -> bool) -> bool {
-        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+    fn wait_until(
+        &mut self,
+        deadline: Option<Instant>,
+        mut done: impl FnMut(&Shared<F>) -> bool,
+    ) -> bool {
         while !done(&self.shared) {
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
@@ -159,8 +191,10 @@ impl<F: Filter + 'static> Supervisor<F> {
                 timeout = None;
             }
         }
+        let ending = (self.ending.0 > 0).then_some(self.ending.1);
         let retry = self.shared.pool.is_short().then_some(SHORT_OF_THREADS);
-        let timeout = [timeout, left, retry].into_iter().flatten().min();
+        let beat = self.beat();
+        let timeout = [timeout, left, retry, ending, beat].into_iter().flatten().min();
         let timeout = timeout.map_or(CHECK_IDLE, |timeout| timeout.min(CHECK_IDLE));
         if self.poller.wait(&mut self.events, &Timeout::new(Some(timeout))).is_err() {
             self.shared.lose(Lost::Supervisor);
@@ -172,13 +206,25 @@ impl<F: Filter + 'static> Supervisor<F> {
             }
         }
         self.shared.supervisor_parked.store(false, Ordering::Relaxed);
+        self.beat();
+    }
+
+    /// Keeps the clock of deadlines going while there are sessions that have one; how long the next
+    /// call may take to come.
+    fn beat(&self) -> Option<Duration> {
+        let sessions = self.shared.sessions() > 0;
+        let limit = self.shared.options.packet_limit().filter(|_| sessions);
+        let interval = limit.map(|limit| (limit / BEATS).clamp(BEAT_MIN, BEAT_MAX));
+        clock::beat(interval);
+        interval
     }
 
     /// Looks at each loop, and passes on those whose thread is blocked.
     fn look(&mut self) {
-        // Here and not on a loop's thread, since a thread that ends first runs what the filter has
-        // registered for that.
-        self.shared.pool.join_leaving();
+        let (before, pause) = self.ending;
+        let ending = self.shared.pool.join_ended();
+        let pause = if ending > before { ENDING_MIN } else { (pause * 2).min(ENDING_MAX) };
+        self.ending = (ending, pause);
         self.shared.reinforce();
         let mut busy = false;
         for (index, event_loop) in self.shared.loops.iter().enumerate() {

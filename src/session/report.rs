@@ -55,6 +55,8 @@ pub enum Report<'a> {
     Read(&'a std::io::Error),
     /// Writing failed.
     Write(&'a std::io::Error),
+    /// A callback has ended its thread, and with it the session.
+    ThreadEnded(Command),
     /// A bug in this library was contained: what panicked.
     Panic(&'a str),
 }
@@ -131,6 +133,10 @@ impl Report<'_> {
                 "the MTA did not take a response within {seconds} s; closing the connection"
             )),
             Report::Write(error) => in_session(format!("write to the MTA failed: {error}")),
+            Report::ThreadEnded(command) => in_session(format!(
+                "{} has ended its thread (pthread_exit or cancellation), and with it the session",
+                command.callback_name()
+            )),
             Report::Panic(what) => in_session(format!(
                 "internal error: {what}; the MTA gets a temporary failure, please report this bug"
             )),

@@ -1,7 +1,11 @@
-//! Time for deadlines: cheap to read, exact to some milliseconds.
+//! Time for deadlines: cheap to read, exact to some milliseconds; it stands still while the process
+//! can't run.
 
 use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use super::jitter::Mutex;
 
 /// A point in time on a clock that is never set, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,11 +25,13 @@ impl Time {
     /// The time now.
     #[must_use]
     pub fn now() -> Time {
-        let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: the pointer is valid for writing a timespec. The clock exists, so the call can't
-        // fail; if it did, time would stand still.
-        unsafe { libc::clock_gettime(CLOCK, &raw mut now) };
-        Time::from_milliseconds(now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000)
+        let system = system_milliseconds();
+        let (last, allowed) = (LAST.load(Ordering::Acquire), ALLOWED.load(Ordering::Relaxed));
+        if system.saturating_sub(last) > allowed {
+            leave_out(system);
+        }
+        // Ordered after the load of `LAST`: whoever sees its new value sees the new one here.
+        Time::from_milliseconds(system.saturating_sub(LOST.load(Ordering::Relaxed)))
     }
 
     /// Milliseconds since the clock began, which was before the process did.
@@ -52,6 +58,51 @@ impl Time {
     pub fn until(self, later: Time) -> Duration {
         Duration::from_millis(later.0.get().saturating_sub(self.0.get()))
     }
+}
+
+/// When somebody has last looked at the clock because they had to; [`u64::MAX`] if nobody has to.
+static LAST: AtomicU64 = AtomicU64::new(u64::MAX);
+/// Milliseconds between two such looks. If it is more, the process did not run in between.
+static ALLOWED: AtomicU64 = AtomicU64::new(u64::MAX);
+/// Milliseconds left out so far.
+static LOST: AtomicU64 = AtomicU64::new(0);
+/// Held to leave something out.
+static LEAVING_OUT: Mutex<()> = Mutex::new(());
+
+/// Milliseconds on the system's clock.
+fn system_milliseconds() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is valid for writing a timespec. The clock exists, so the call can't
+    // fail; if it did, time would stand still.
+    unsafe { libc::clock_gettime(CLOCK, &raw mut now) };
+    now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
+}
+
+/// Leaves out the time since the last beat: it should have been followed by another.
+#[cold]
+fn leave_out(system: u64) {
+    let _leaving = LEAVING_OUT.lock();
+    // Another thread may have come first.
+    let last = LAST.load(Ordering::Relaxed);
+    let gap = system.saturating_sub(last);
+    if gap > ALLOWED.load(Ordering::Relaxed) {
+        LOST.fetch_add(gap, Ordering::Relaxed);
+        LAST.store(system, Ordering::Release);
+    }
+}
+
+/// Takes note that the process runs, and that the caller will say so again within `interval`.
+///
+/// If that is late by as much again, the time since the call before counts for nobody: the process
+/// was stopped, or frozen, or its machine was. `None`: nobody will say so.
+pub fn beat(interval: Option<Duration>) {
+    let system = system_milliseconds();
+    leave_out(system);
+    let _leaving = LEAVING_OUT.lock();
+    let span = interval.and_then(|interval| u64::try_from(interval.as_millis()).ok());
+    // Whoever sees the new interval with the last look before looks again under the lock.
+    LAST.store(if span.is_some() { system } else { u64::MAX }, Ordering::Release);
+    ALLOWED.store(span.map_or(u64::MAX, |span| span.saturating_mul(2)), Ordering::Release);
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::ffi::c_int;
 use std::io;
 use std::mem::MaybeUninit;
 
+use super::thread::Thread;
+
 /// A signal that stops the filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopSignal {
@@ -80,8 +82,7 @@ pub fn wait_for_stop_signal() -> io::Result<StopSignal> {
 }
 
 /// Sends SIGTERM to one thread, which waits for it.
-pub fn interrupt(thread: &std::thread::JoinHandle<()>) {
-    use std::os::unix::thread::JoinHandleExt;
+pub fn interrupt(thread: &Thread) {
     // SAFETY: a thread that was not joined has a valid id.
-    unsafe { libc::pthread_kill(thread.as_pthread_t() as libc::pthread_t, libc::SIGTERM) };
+    unsafe { libc::pthread_kill(thread.raw(), libc::SIGTERM) };
 }

@@ -124,6 +124,14 @@ pub fn receive(socket: impl AsFd, room: &mut [u8]) -> io::Result<usize> {
     }
 }
 
+/// Whether there is something to receive.
+#[must_use]
+pub fn has_arrived(socket: impl AsFd) -> bool {
+    let mut byte = [0; 1];
+    let flags = RecvFlags::DONTWAIT | RecvFlags::PEEK;
+    matches!(rustix::net::recv(&socket, &mut byte, flags), Ok((_, n)) if n > 0)
+}
+
 /// No waiting and no SIGPIPE; the latter is an option of the socket on Apple's systems.
 #[cfg(not(target_vendor = "apple"))]
 const SEND_FLAGS: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);

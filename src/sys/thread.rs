@@ -1,9 +1,11 @@
 //! Threads that run callbacks of C programs.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::thread::{Builder, JoinHandle};
+use std::os::unix::thread::{JoinHandleExt, RawPthread};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use super::fd::above_stdio;
@@ -32,12 +34,123 @@ fn platform_stack_size() -> Option<usize> {
 ///
 /// # Errors
 /// The system has no thread to give.
-pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<Thread> {
     let stack = platform_stack_size().unwrap_or(0).max(STACK_MIN);
-    Builder::new().name(name.to_owned()).stack_size(stack).spawn(move || {
+    let body = move || {
         let _library = tsan::library();
+        // For good: only callbacks may be cancelled.
+        std::mem::forget(Uncancelled::begin());
         body();
-    })
+    };
+    let thread = Builder::new().name(name.to_owned()).stack_size(stack).spawn(body)?;
+    Ok(Thread { id: thread.into_pthread_t() })
+}
+
+/// A thread that was started; it is joined, or else goes on by itself.
+#[derive(Debug)]
+pub struct Thread {
+    id: RawPthread,
+}
+
+impl Thread {
+    /// Joins it if it has ended, with all that runs at a thread's end; else gives it back.
+    ///
+    /// Where the system can't tell, waits for it.
+    ///
+    /// # Errors
+    /// It has not ended.
+    pub fn try_join(self) -> Result<(), Thread> {
+        #[cfg(target_os = "linux")]
+        {
+            // SAFETY: the thread was neither joined nor detached, as that takes `self`.
+            let result = unsafe { libc::pthread_tryjoin_np(self.raw(), std::ptr::null_mut()) };
+            if result == libc::EBUSY {
+                return Err(self);
+            }
+            std::mem::forget(self);
+            Ok(())
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            self.join();
+            Ok(())
+        }
+    }
+
+    /// Waits until it has ended.
+    pub fn join(self) {
+        // SAFETY: the thread was neither joined nor detached, as that takes `self`.
+        unsafe { libc::pthread_join(self.raw(), std::ptr::null_mut()) };
+        std::mem::forget(self);
+    }
+
+    /// What the system's calls take.
+    pub(super) fn raw(&self) -> libc::pthread_t {
+        self.id as libc::pthread_t
+    }
+}
+
+impl Drop for Thread {
+    /// Lets it end on its own.
+    fn drop(&mut self) {
+        // SAFETY: the thread was neither joined nor detached: where it was joined, this is not called.
+        unsafe { libc::pthread_detach(self.raw()) };
+    }
+}
+
+thread_local! {
+    /// A callback has ended the thread; it only has to put its work in order.
+    static LEAVING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Notes that the calling thread ends as soon as its work is in order.
+pub fn leave() {
+    LEAVING.set(true);
+}
+
+/// Whether the calling thread is to end, see [`leave`].
+#[must_use]
+pub fn is_leaving() -> bool {
+    LEAVING.get()
+}
+
+/// While it lives, the calling thread is not cancelled; a request waits.
+///
+/// Cancellation ends frames without running what Rust has in them.
+#[derive(Debug)]
+pub struct Uncancelled {
+    #[cfg(target_os = "linux")]
+    before: libc::c_int,
+}
+
+#[cfg(target_os = "linux")]
+unsafe extern "C" {
+    fn pthread_setcancelstate(state: libc::c_int, before: *mut libc::c_int) -> libc::c_int;
+}
+
+impl Uncancelled {
+    /// Begins the time in which the thread is not cancelled.
+    #[must_use]
+    pub fn begin() -> Uncancelled {
+        #[cfg(target_os = "linux")]
+        {
+            const DISABLE: libc::c_int = 1;
+            let mut before = 0;
+            // SAFETY: the state is a valid one, the pointer valid for writing.
+            unsafe { pthread_setcancelstate(DISABLE, &raw mut before) };
+            Uncancelled { before }
+        }
+        #[cfg(not(target_os = "linux"))]
+        Uncancelled {}
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Uncancelled {
+    fn drop(&mut self) {
+        // SAFETY: the state is one that the system has told.
+        unsafe { pthread_setcancelstate(self.before, std::ptr::null_mut()) };
+    }
 }
 
 /// How long something took the calling thread, apart from the time in which it could have run but
@@ -160,6 +273,6 @@ mod tests {
             let big = std::hint::black_box([1u8; 3 << 20]);
             assert_eq!(big[big.len() - 1], 1);
         });
-        thread.unwrap().join().unwrap();
+        thread.unwrap().join();
     }
 }

@@ -58,7 +58,26 @@ impl Filter {
     /// `runtime_own_threads` runs tests of the others, and a copy of this module, with a thread for
     /// each session.
     pub(crate) fn launch(linkage: Linkage, spec: &str, options: &[&str]) -> Filter {
+        Filter::launch_with(linkage, &[], spec, options)
+    }
+
+    /// Starts it on a unix socket with our library and environment variables, and waits until the
+    /// socket is there.
+    pub(crate) fn start_env(variables: &[(&str, &str)], options: &[&str]) -> Filter {
+        let spec = "unix:{dir}/socket";
+        let filter = Filter::launch_with(Linkage::OursDynamic, variables, spec, options);
+        filter.wait_for("ready ");
+        filter
+    }
+
+    fn launch_with(
+        linkage: Linkage,
+        variables: &[(&str, &str)],
+        spec: &str,
+        options: &[&str],
+    ) -> Filter {
         let mut command = linkage.command(&program()).unwrap();
+        command.envs(variables.iter().copied());
         let mut options = options.to_vec();
         let reference = matches!(linkage, Linkage::ReferenceDynamic | Linkage::ReferenceStatic);
         if module_path!().contains("::runtime_own_threads::") && !reference {

@@ -1,0 +1,82 @@
+//! The way into a filter's callbacks, by `call.c`: threads that callbacks end come back from there.
+
+use std::ffi::{c_int, c_ulong, c_void};
+
+use super::types::{SMFICTX, sfsistat};
+use crate::proto::codes::status;
+use crate::session::Context;
+use crate::sys::{thread, tsan};
+
+/// The forms of callbacks; `call.c` has the same numbers.
+#[derive(Debug, Clone, Copy)]
+#[repr(i32)]
+pub(super) enum Form {
+    /// `(ctx)`
+    Event = 0,
+    /// `(ctx, first)`
+    Pointer = 1,
+    /// `(ctx, first, second)`
+    TwoPointers = 2,
+    /// `(ctx, first, size)`
+    Chunk = 3,
+    /// `(ctx, offered[0..4], &wanted[0..4])`
+    Negotiate = 4,
+}
+
+/// A call of a callback with its arguments, as `call.c` has it.
+#[repr(C)]
+pub(super) struct Call {
+    form: c_int,
+    left: c_int,
+    callback: *const c_void,
+    ctx: *mut SMFICTX,
+    pub(super) first: *mut c_void,
+    pub(super) second: *mut c_void,
+    pub(super) size: usize,
+    pub(super) offered: [c_ulong; 4],
+    pub(super) wanted: [c_ulong; 4],
+}
+
+unsafe extern "C" {
+    fn milter_call(call: *mut Call) -> sfsistat;
+}
+
+/// The context as C gets it. It is only ever shared; C has no means to look into it.
+fn pointer(context: &Context) -> *mut SMFICTX {
+    std::ptr::from_ref(context).cast_mut().cast()
+}
+
+impl Call {
+    /// A call without arguments but the context.
+    pub(super) fn new(form: Form, callback: *const c_void, context: &Context) -> Call {
+        let null = std::ptr::null_mut();
+        Call {
+            form: form as c_int,
+            left: 0,
+            callback,
+            ctx: pointer(context),
+            first: null,
+            second: null,
+            size: 0,
+            offered: [0; 4],
+            wanted: [0; 4],
+        }
+    }
+
+    /// Calls it. If the callback has ended its thread, the thread is marked as leaving, and the
+    /// result is a temporary failure.
+    ///
+    /// # Safety
+    /// The callback has the call's form, and its arguments are what its type asks for.
+    pub(super) unsafe fn run(&mut self) -> sfsistat {
+        let in_filter = tsan::callback(self.ctx.cast());
+        // SAFETY: by the caller's promise; `call.c` comes back however the callback ends.
+        let result = unsafe { milter_call(self) };
+        drop(in_filter);
+        if self.left != 0 {
+            thread::leave();
+            return status::TEMPFAIL;
+        }
+        result
+    }
+}
