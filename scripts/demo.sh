@@ -46,7 +46,7 @@ run() {
 if [ ! -e "$built/libmilter.so" ]; then
     echo "Building the library and milter-try: a minute or two on two processors, 200 MB below ${CARGO_TARGET_DIR:-target}"
 fi
-run cargo build --release --package libmilter --package milter-mta --bin milter-try
+run cargo build --release --package libmilter --package milter-mta --lib --bin milter-try
 run "${CC:-cc}" -O2 -Wall -Wextra -Iinclude -o "$built/$example" "examples-c/$example.c" -L"$built" -lmilter
 
 # milter-try puts a fresh socket in the place of {socket}; the rest are arguments of the example.
