@@ -6,7 +6,7 @@
 #
 # Makes a bare Debian in target/fresh (see scripts/chroot.sh), puts this source tree below a home that
 # nobody else may enter, and runs scripts/demo.sh and scripts/test.sh there, which have to install all
-# they need. Nothing is lent but what was downloaded before: packages and crates, kept in
+# they need; as under nohup, which is how one starts what takes minutes elsewhere. Nothing is lent but what was downloaded before: packages and crates, kept in
 # ~/.cache/libmilter-ci. Needs root or sudo. Ends with what each command took, and how many tests passed.
 set -eu
 
@@ -75,7 +75,7 @@ try() {
     start=$(date +%s)
     {
         on_machine -u "$user" -e DEB_CACHE=/var/cache/debs -e CARGO_TERM_COLOR=never \
-            sh -ec 'cd ~/libmilter && exec "$@"' sh "$@" 2>&1 || echo "failed with status $?" >"$log.failed"
+            sh -ec 'trap "" HUP; cd ~/libmilter && exec "$@"' sh "$@" 2>&1 || echo "failed with status $?" >"$log.failed"
     } | tee "$log"
     seconds=$(($(date +%s) - start))
     counts=$(sed -n 's/^[0-9]* passed, [0-9]* failed, [0-9]* left out$/&; /p' "$log")

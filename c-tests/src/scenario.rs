@@ -7,6 +7,7 @@ use crate::output::output_within;
 use crate::paths;
 use crate::syslog::Log;
 use crate::trace::session::expand;
+use rustix::process::geteuid;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
@@ -34,6 +35,8 @@ pub struct Scenario {
     pub arguments: Vec<String>,
     /// Entries of `docs/differences.md` that explain another outcome of ours.
     pub differs: Vec<String>,
+    /// An entry explains what ours does as root. This user is another one, for whom both do the same.
+    pub recorded_for_root: bool,
     /// What the reference does is left to chance, or crashes in one of several ways.
     pub only_ours: bool,
     /// Compare only lines that begin so; the rest is left to chance.
@@ -66,6 +69,7 @@ fn one(lines: &[String]) -> Result<Scenario> {
         name: String::new(),
         arguments: vec![],
         differs: vec![],
+        recorded_for_root: false,
         only_ours: false,
         lines: None,
     };
@@ -75,7 +79,14 @@ fn one(lines: &[String]) -> Result<Scenario> {
         match word {
             "scenario" => scenario.name = rest.to_owned(),
             ">" => scenario.arguments.extend(words),
-            "differs" => scenario.differs.extend(words),
+            "differs" => {
+                let ids = rest.strip_suffix(" as root");
+                if ids.is_none() || geteuid().is_root() {
+                    scenario.differs.extend(ids.unwrap_or(rest).split(' ').map(str::to_owned));
+                } else {
+                    scenario.recorded_for_root = true;
+                }
+            }
             "lines" => scenario.lines = Some(rest.to_owned()),
             "only" => {
                 scenario.only_ours = true;

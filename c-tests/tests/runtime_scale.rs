@@ -8,7 +8,8 @@ use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 /// Threads that may exist while nothing is going on, however many sessions there are.
 const IDLE_THREADS: usize = 8;
 
-/// Allows this process, and the filters it starts, so many descriptors.
+/// Allows this process, and the filters it starts, so many descriptors; more where the limit allows
+/// more, since other tests run beside this one.
 fn allow_descriptors(count: u64) {
     let limits = getrlimit(Resource::Nofile);
     let enough = |limit: Option<u64>| limit.is_none_or(|limit| limit >= count);
@@ -16,7 +17,7 @@ fn allow_descriptors(count: u64) {
         return;
     }
     let maximum = if enough(limits.maximum) { limits.maximum } else { Some(count) };
-    setrlimit(Resource::Nofile, Rlimit { current: Some(count), maximum }).unwrap_or_else(|error| {
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap_or_else(|error| {
         panic!(
             "this test needs {count} descriptors in each of two processes, but the limit is {:?} \
              and can't be raised: {error}; run it after `ulimit -Hn {count}` as root",
