@@ -17,7 +17,8 @@ use crate::session::Filter;
 use crate::sys::clock::Time;
 use crate::sys::jitter::Mutex;
 use crate::sys::log::Priority;
-use crate::sys::poller::Poller;
+use crate::sys::poller::{Poller, is_shortage};
+use crate::sys::socket::is_connection;
 use crate::sys::thread::StateView;
 use crate::sys::waker::Waker;
 
@@ -157,6 +158,9 @@ impl EventLoop {
             Err(connection) => {
                 self.vacate(&mut state, ticket.slot);
                 if let Err(error) = added {
+                    if is_shortage(&error) {
+                        output.found();
+                    }
                     let text =
                         format!("session {}: can't be watched: {error}; closed", output.session);
                     log.line(Priority::Error, &text);
@@ -197,7 +201,12 @@ impl EventLoop {
             *after = Time::now();
             self.wake();
         }
-        self.poller.delete(&*gone.output);
+        if !self.poller.delete(&*gone.output)
+            && (self.poller.is_intact() || !is_connection(&*gone.output))
+        {
+            // The filter has closed it, and not only the poller.
+            gone.output.lost();
+        }
         self.sessions.fetch_sub(1, Ordering::Relaxed);
         Some(gone)
     }

@@ -4,6 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
+/// Time between two looks whether the filter has closed descriptors of the run: while there is traffic,
+/// and at most. The reference looked at its socket as often.
+pub(super) const CHECK_BUSY: Duration = Duration::from_secs(1);
+pub(super) const CHECK_IDLE: Duration = Duration::from_secs(5);
+/// Looks at the clock within the time limit of a session, from which it is told that the process could
+/// not run: what is lost that way does not count, or an eighth of the limit at most.
+const BEATS: u32 = 16;
+/// Time between two such looks.
+const BEAT_MIN: Duration = Duration::from_millis(50);
+const BEAT_MAX: Duration = Duration::from_secs(60);
+
 /// Settings that hold from the start of a run to its end.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -60,5 +71,10 @@ impl Options {
     #[must_use]
     pub fn packet_limit(&self) -> Option<Duration> {
         u64::try_from(self.timeout).ok().map(|s| Duration::from_secs(s.max(1)))
+    }
+
+    /// Time between two looks at the clock while there are sessions.
+    pub(super) fn beat(&self) -> Option<Duration> {
+        self.packet_limit().map(|limit| (limit / BEATS).clamp(BEAT_MIN, BEAT_MAX))
     }
 }

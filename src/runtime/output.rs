@@ -10,7 +10,7 @@ use super::log::Log;
 use crate::proto::command::Command;
 use crate::proto::response::{Payload, bare, encode};
 use crate::session::{Output, Report, SendError};
-use crate::sys::fd::OwnFd;
+use crate::sys::fd::SessionFd;
 use crate::sys::jitter::Mutex;
 use crate::sys::socket::{hang_up, send_all, send_some};
 
@@ -35,7 +35,7 @@ pub(super) struct OutputSettings {
 /// the callback turns out to take long, [`SocketOutput::hold_no_more`] sends what there is, and
 /// whatever follows goes out at once: an MTA never waits for a sign of life that has been given.
 pub(super) struct SocketOutput {
-    socket: OwnFd,
+    socket: SessionFd,
     /// The session's number, for log lines.
     pub(super) session: u64,
     settings: Arc<OutputSettings>,
@@ -62,7 +62,7 @@ impl SocketOutput {
         settings: Arc<OutputSettings>,
     ) -> SocketOutput {
         SocketOutput {
-            socket: OwnFd::new(socket),
+            socket: SessionFd::new(socket),
             session,
             settings,
             held: Mutex::default(),
@@ -71,6 +71,18 @@ impl SocketOutput {
             callback: AtomicU8::new(NO_CALLBACK),
             ended: AtomicBool::new(false),
         }
+    }
+
+    /// Notes that the filter has closed the socket, whose number may be somebody else's by now.
+    #[cold]
+    pub(super) fn lost(&self) {
+        self.socket.lost();
+    }
+
+    /// Takes [`SocketOutput::lost`] back.
+    #[cold]
+    pub(super) fn found(&self) {
+        self.socket.found();
     }
 
     /// Has the thread that waits for the MTA find the connection at its end.

@@ -11,6 +11,7 @@ use super::lost::{LOST_PAUSE, Lost};
 use super::shared::{LINGER, Phase, Shared};
 use crate::session::Filter;
 use crate::sys::clock::Time;
+use crate::sys::fd::Identity;
 use crate::sys::socket::readable;
 use crate::sys::waker::Waker;
 
@@ -51,11 +52,16 @@ impl<F: Filter + 'static> Shared<F> {
     /// Serves a session from its beginning to its end on the calling thread.
     pub(super) fn accompany(&self, mut connection: Box<Connection>, scratch: &mut Scratch) {
         connection.wait_from(Time::now());
+        // No poller tells whether the socket is still ours at the end.
+        let socket = Identity::of(&*connection.output);
         loop {
             let job = self.next_job(&connection);
             if connection.turn(self, scratch, job, Place::Own) == TurnEnd::Close {
                 break;
             }
+        }
+        if Identity::of(&*connection.output) != socket {
+            connection.output.lost();
         }
         self.undetach(connection.output.session);
     }

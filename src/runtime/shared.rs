@@ -11,7 +11,7 @@ use super::estimates::Estimates;
 use super::event_loop::EventLoop;
 use super::log::Log;
 use super::lost::Lost;
-use super::options::{Options, Threads};
+use super::options::{CHECK_IDLE, Options, Threads};
 use super::output::{OutputSettings, SocketOutput};
 use super::own_thread::Stops;
 use super::pool::Pool;
@@ -184,8 +184,9 @@ impl<F: Filter> Shared<F> {
     /// A number for a session that begins.
     pub(super) fn begin_session(&self) -> u64 {
         jitter();
-        if self.sessions.fetch_add(1, Ordering::AcqRel) == 0 {
-            // From now on the supervisor has a clock to keep going.
+        let first = self.sessions.fetch_add(1, Ordering::AcqRel) == 0;
+        if first && self.options.beat().is_some_and(|beat| beat < CHECK_IDLE) {
+            // From now on the supervisor has a clock to keep going, before it looks by itself.
             self.control.wake();
         }
         self.next_session.fetch_add(1, Ordering::Relaxed)

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::lost::{LOST_PAUSE, Lost};
+use super::options::{CHECK_BUSY, CHECK_IDLE};
 use super::pool::Work;
 use super::shared::{LINGER, Phase, Shared};
 use super::stop::Level;
@@ -22,16 +23,6 @@ const TICK: Duration = Duration::from_millis(1);
 const BUSY_LOOKS: u32 = 10;
 /// Looks without any turn before the supervisor sleeps until one begins.
 const QUIET_TICKS: u32 = 16;
-/// Time between two looks whether the filter has closed descriptors of the run: while there is traffic,
-/// and at most. The reference looked at its socket as often.
-const CHECK_BUSY: Duration = Duration::from_secs(1);
-const CHECK_IDLE: Duration = Duration::from_secs(5);
-/// Looks at the clock within the time limit of a session, from which it is told that the process could
-/// not run: what is lost that way does not count, or an eighth of the limit at most.
-const BEATS: u32 = 16;
-/// Time between two such looks.
-const BEAT_MIN: Duration = Duration::from_millis(50);
-const BEAT_MAX: Duration = Duration::from_secs(60);
 /// Time between two tries to start a thread for which there is work.
 const SHORT_OF_THREADS: Duration = Duration::from_millis(100);
 /// Time between two looks at threads that are about to end: at first, and at most. Nothing tells when
@@ -213,8 +204,7 @@ impl<F: Filter + 'static> Supervisor<F> {
     /// call may take to come.
     fn beat(&self) -> Option<Duration> {
         let sessions = self.shared.sessions() > 0;
-        let limit = self.shared.options.packet_limit().filter(|_| sessions);
-        let interval = limit.map(|limit| (limit / BEATS).clamp(BEAT_MIN, BEAT_MAX));
+        let interval = self.shared.options.beat().filter(|_| sessions);
         clock::beat(interval);
         interval
     }

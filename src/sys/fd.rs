@@ -3,7 +3,8 @@
 
 use std::io;
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 /// The lowest descriptor number this library keeps.
 ///
@@ -41,6 +42,18 @@ fn identity(fd: BorrowedFd<'_>) -> Option<(u64, u64)> {
     Some((stat.st_dev as u64, stat.st_ino as u64))
 }
 
+/// What is behind a descriptor now, to be compared later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity(Option<(u64, u64)>);
+
+impl Identity {
+    /// Looks it up.
+    #[must_use]
+    pub fn of(fd: impl AsFd) -> Identity {
+        Identity(identity(fd.as_fd()))
+    }
+}
+
 impl OwnFd {
     /// Of a descriptor that was just made, or handed to us; it keeps its number.
     #[must_use]
@@ -71,6 +84,56 @@ impl Drop for OwnFd {
     }
 }
 
+/// The socket of a session: closed when dropped, unless its number has been found to be somebody
+/// else's.
+///
+/// It costs no system call to find out: a poller that does not know the descriptor any more says so.
+#[derive(Debug)]
+pub struct SessionFd {
+    /// The number, with [`SessionFd::LOST`] if it is not ours any more.
+    fd: AtomicI32,
+}
+
+impl SessionFd {
+    const LOST: i32 = 1 << 30;
+
+    /// Takes a descriptor that was just made.
+    #[must_use]
+    pub fn new(fd: OwnedFd) -> SessionFd {
+        SessionFd { fd: AtomicI32::new(fd.into_raw_fd()) }
+    }
+
+    /// Takes [`SessionFd::lost`] back: it was not to be found for another reason.
+    pub fn found(&self) {
+        self.fd.fetch_and(!SessionFd::LOST, Ordering::Relaxed);
+    }
+
+    /// Notes that the filter has closed it, so that the number is not closed once more.
+    pub fn lost(&self) {
+        // Relaxed: whoever drops this has been handed it.
+        self.fd.fetch_or(SessionFd::LOST, Ordering::Relaxed);
+    }
+}
+
+impl AsFd for SessionFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        let fd = self.fd.load(Ordering::Relaxed) & !SessionFd::LOST;
+        // SAFETY: the number came from an `OwnedFd`, so it is not negative, and this closes it only
+        // when dropped; one that the filter has closed is only a number that the system refuses.
+        unsafe { BorrowedFd::borrow_raw(fd) }
+    }
+}
+
+impl Drop for SessionFd {
+    fn drop(&mut self) {
+        let fd = *self.fd.get_mut();
+        if fd & SessionFd::LOST == 0 {
+            // SAFETY: the number came from an `OwnedFd`, and this is the only place that gives it back.
+            drop(unsafe { OwnedFd::from_raw_fd(fd) });
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +155,22 @@ mod tests {
             io::ErrorKind::WouldBlock,
             "still open"
         );
+    }
+
+    #[test]
+    fn a_lost_socket_of_a_session_is_not_closed() {
+        let closed = |lost: bool| {
+            let (ours, mut peer) = UnixStream::pair().unwrap();
+            let socket = SessionFd::new(ours.into());
+            if lost {
+                socket.lost();
+            }
+            drop(socket);
+            peer.set_nonblocking(true).unwrap();
+            peer.read(&mut [0]).is_ok_and(|n| n == 0)
+        };
+        assert!(closed(false));
+        assert!(!closed(true));
     }
 
     #[test]

@@ -25,6 +25,12 @@ impl Poller {
     }
 }
 
+/// Whether an error of adding a descriptor is for want of room, not the descriptor's.
+#[must_use]
+pub fn is_shortage(error: &io::Error) -> bool {
+    [libc::ENOMEM, libc::ENOSPC].iter().any(|&errno| error.raw_os_error() == Some(errno))
+}
+
 /// How long to wait, in the form the system wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeout(Option<Timespec>);
@@ -79,9 +85,9 @@ mod backend {
             Ok(epoll::add(&self.fd, fd, EventData::new_u64(key), flags)?)
         }
 
-        /// Removes a descriptor; it does no harm if it is not in the set.
-        pub fn delete(&self, fd: impl AsFd) {
-            let _absent = epoll::delete(&self.fd, fd);
+        /// Removes a descriptor; `false` if what is behind its number is not in the set.
+        pub fn delete(&self, fd: impl AsFd) -> bool {
+            epoll::delete(&self.fd, fd).is_ok()
         }
 
         /// Waits until a descriptor can be read or the time is over; fills `events`.
@@ -148,9 +154,9 @@ mod backend {
             self.change(fd, key, EventFlags::ADD)
         }
 
-        /// Removes a descriptor; it does no harm if it is not in the set.
-        pub fn delete(&self, fd: impl AsFd) {
-            let _absent = self.change(fd, 0, EventFlags::DELETE);
+        /// Removes a descriptor; `false` if what is behind its number is not in the set.
+        pub fn delete(&self, fd: impl AsFd) -> bool {
+            self.change(fd, 0, EventFlags::DELETE).is_ok()
         }
 
         /// Waits until a descriptor can be read or the time is over; fills `events`.

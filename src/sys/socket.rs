@@ -105,6 +105,12 @@ pub fn readable(
     }
 }
 
+/// Whether it is a socket with a peer.
+#[must_use]
+pub fn is_connection(fd: impl AsFd) -> bool {
+    rustix::net::getpeername(fd).is_ok()
+}
+
 /// Ends a connection in the direction of the peer's bytes; it does no harm if it has ended already.
 pub fn hang_up(socket: impl AsFd) {
     let _gone = rustix::net::shutdown(socket, rustix::net::Shutdown::Read);
