@@ -24,10 +24,15 @@ impl Partial {
     ///
     /// Room is doubled, so that bytes which drip in are moved a few times only, but not beyond the
     /// packet; and nothing is allocated for a length that a peer has only announced.
+    #[inline]
     pub(super) fn extend(&mut self, more: &[u8]) {
-        if more.is_empty() {
-            return;
+        if !more.is_empty() {
+            self.append(more);
         }
+    }
+
+    #[cold]
+    fn append(&mut self, more: &[u8]) {
         let bytes = self.0.get_or_insert_default();
         let needed = bytes.len() + more.len();
         if needed > bytes.capacity() {

@@ -77,7 +77,7 @@ impl Connection {
             && !shared.is_aborting()
             && has_arrived(&*self.output)
         {
-            end = self.read(shared, scratch, place);
+            end = self.read_late(shared, scratch, place);
         }
         end
     }
@@ -93,7 +93,7 @@ impl Connection {
     ) -> TurnEnd {
         let since = self.since;
         if has_arrived(&*self.output) {
-            let end = self.read(shared, scratch, place);
+            let end = self.read_late(shared, scratch, place);
             if end != TurnEnd::Wait || self.since != since {
                 return end;
             }
@@ -103,8 +103,20 @@ impl Connection {
         TurnEnd::Close
     }
 
+    /// As [`Connection::read`], where it is rare.
+    #[cold]
+    fn read_late<F: Filter>(
+        &mut self,
+        shared: &Shared<F>,
+        scratch: &mut Scratch,
+        place: Place,
+    ) -> TurnEnd {
+        self.read(shared, scratch, place)
+    }
+
     /// Receives what is there and processes it.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "each packet's way; the other caller is cold")]
+    #[inline(always)]
     fn read<F: Filter>(
         &mut self,
         shared: &Shared<F>,

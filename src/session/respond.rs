@@ -67,7 +67,12 @@ impl Session {
     }
 
     /// Sends a result that may be sent, and moves on as it demands.
+    #[inline]
     fn answer(&mut self, command: Command, result: i32) -> Flow {
+        if result == status::CONTINUE {
+            // Nearly all results: no text goes with it, and nothing ends.
+            return self.send(letter::CONTINUE);
+        }
         let reply = self.verdict_text(result);
         let flow = self.send_result(result, reply.as_deref());
         if flow == Flow::Continue {
@@ -76,13 +81,19 @@ impl Session {
         flow
     }
 
+    /// As [`Session::answer`], for what is rare.
+    #[cold]
+    fn fail_for_now(&mut self, command: Command) -> Flow {
+        self.answer(command, status::TEMPFAIL)
+    }
+
     /// Keeps the promise of no reply that was negotiated, whatever the callback returned.
     fn keep_silent(&mut self, command: Command, result: i32, callback: Command) -> Flow {
         // The MTA may know nothing of the promise, and wait.
         let awaited = self.agreement.faked & command.no_reply_flag() != 0;
         if awaited && !is_listed(result) {
             self.complain(Complaint::Unlisted, Report::Unlisted(callback, result, false));
-            return self.answer(command, status::TEMPFAIL);
+            return self.fail_for_now(command);
         }
         if result != status::NOREPLY {
             if PROMISE_CHECKED.contains(&result) {
