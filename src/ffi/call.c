@@ -16,7 +16,6 @@
  */
 #undef __EXCEPTIONS /* some distributions' flags; pthread.h must not rely on tables */
 #include <pthread.h>
-#include <setjmp.h>
 #include <stddef.h>
 
 /* The forms that callbacks have; callbacks.rs has the same numbers. */
@@ -30,6 +29,11 @@ struct call {
 	void *first;
 	void *second;
 	size_t size;
+	struct flags *flags;
+};
+
+/* Of xxfi_negotiate. */
+struct flags {
 	unsigned long offered[4];
 	unsigned long wanted[4];
 };
@@ -41,6 +45,7 @@ static int
 run(struct call *call)
 {
 	void (*callback)(void) = call->callback;
+	struct flags *flags = call->flags;
 
 	switch (call->form) {
 	case EVENT:
@@ -54,31 +59,43 @@ run(struct call *call)
 	default:
 		return ((int (*)(void *, unsigned long, unsigned long, unsigned long, unsigned long,
 		                 unsigned long *, unsigned long *, unsigned long *, unsigned long *))
-		            callback)(call->ctx, call->offered[0], call->offered[1], call->offered[2],
-		                      call->offered[3], &call->wanted[0], &call->wanted[1],
-		                      &call->wanted[2], &call->wanted[3]);
+		            callback)(call->ctx, flags->offered[0], flags->offered[1], flags->offered[2],
+		                      flags->offered[3], &flags->wanted[0], &flags->wanted[1],
+		                      &flags->wanted[2], &flags->wanted[3]);
 	}
 }
 
 #ifdef __linux__
 
+/* GCC's own jumps keep five words where setjmp keeps all registers. */
+# if defined(__GNUC__) && !defined(__clang__)
+typedef void *place_t[5];
+#  define MARK(place) __builtin_setjmp(place)
+#  define JUMP(place) __builtin_longjmp(place, 1)
+# else
+#  include <setjmp.h>
+typedef jmp_buf place_t;
+#  define MARK(place) _setjmp(place)
+#  define JUMP(place) _longjmp(place, 1)
+# endif
+
 /* The cleanup handler of a thread that ends: the way back into milter_call. */
-static void
+static __attribute__((noinline)) void
 come_back(void *place)
 {
-	_longjmp(*(jmp_buf *)place, 1);
+	JUMP(*(place_t *)place);
 }
 
 int
 milter_call(struct call *call)
 {
 	volatile int result = 0;
-	jmp_buf place;
+	place_t place;
 	int before;
 
 	call->left = 1;
 	pthread_cleanup_push(come_back, &place);
-	if (_setjmp(place) == 0) {
+	if (MARK(place) == 0) {
 		pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &before);
 		result = run(call);
 		/* What was asked for in the callback's time does not hit another session. */

@@ -19,7 +19,7 @@ pub(super) enum Form {
     TwoPointers = 2,
     /// `(ctx, first, size)`
     Chunk = 3,
-    /// `(ctx, offered[0..4], &wanted[0..4])`
+    /// `(ctx, flags.offered[0..4], &flags.wanted[0..4])`
     Negotiate = 4,
 }
 
@@ -33,6 +33,12 @@ pub(super) struct Call {
     pub(super) first: *mut c_void,
     pub(super) second: *mut c_void,
     pub(super) size: usize,
+    pub(super) flags: *mut Flags,
+}
+
+/// Arguments of `xxfi_negotiate`, as `call.c` has them.
+#[repr(C)]
+pub(super) struct Flags {
     pub(super) offered: [c_ulong; 4],
     pub(super) wanted: [c_ulong; 4],
 }
@@ -48,6 +54,7 @@ fn pointer(context: &Context) -> *mut SMFICTX {
 
 impl Call {
     /// A call without arguments but the context.
+    #[inline]
     pub(super) fn new(form: Form, callback: *const c_void, context: &Context) -> Call {
         let null = std::ptr::null_mut();
         Call {
@@ -58,8 +65,7 @@ impl Call {
             first: null,
             second: null,
             size: 0,
-            offered: [0; 4],
-            wanted: [0; 4],
+            flags: std::ptr::null_mut(),
         }
     }
 
@@ -68,6 +74,7 @@ impl Call {
     ///
     /// # Safety
     /// The callback has the call's form, and its arguments are what its type asks for.
+    #[inline]
     pub(super) unsafe fn run(&mut self) -> sfsistat {
         let in_filter = tsan::callback(self.ctx.cast());
         // SAFETY: by the caller's promise; `call.c` comes back however the callback ends.

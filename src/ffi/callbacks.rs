@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_int, c_ulong, c_void};
 
-use super::call::{Call, Form};
+use super::call::{Call, Flags, Form};
 use super::types::{EventCallback, smfiDesc};
 use crate::proto::address::Address;
 use crate::proto::codes::{LIBRARY_VERSION, LIBRARY_VERSION_MDS, status, step};
@@ -181,11 +181,14 @@ impl Filter for CFilter {
         let Some(callback) = self.callbacks.xxfi_negotiate else { return status::ALL_OPTS };
         let long = |n: u32| c_ulong::from(n);
         let mut call = Call::new(Form::Negotiate, callback as *const c_void, context);
-        call.offered = [long(offer.actions), long(offer.shown_protocol()), 0, 0];
-        call.wanted = [long(request.actions), long(request.protocol), 0, 0];
-        // SAFETY: a callback of this form; `call.c` passes pointers to what the call has.
+        let mut arguments = Flags {
+            offered: [long(offer.actions), long(offer.shown_protocol()), 0, 0],
+            wanted: [long(request.actions), long(request.protocol), 0, 0],
+        };
+        call.flags = &raw mut arguments;
+        // SAFETY: a callback of this form; the flags are valid during the call.
         let result = unsafe { call.run() };
-        let [actions, protocol, ..] = call.wanted;
+        let [actions, protocol, ..] = arguments.wanted;
         *request = Request { actions: flags(actions), protocol: flags(protocol) };
         result
     }

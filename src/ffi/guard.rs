@@ -10,14 +10,19 @@ use crate::sys::log::{Priority, write};
 use crate::sys::thread::Uncancelled;
 use crate::sys::{errno, tsan};
 
-/// Runs the body of an exported function: a panic becomes a line in the log and `failure`, and
-/// `errno` is left as it was; cancellation of the thread waits.
+/// Runs the body of an exported function that makes no system calls but for a lock or a log line: a
+/// panic becomes a line in the log and `failure`, and `errno` is left as it was.
 pub(super) fn guard<T>(failure: T, body: impl FnOnce() -> T) -> T {
     let _library = tsan::library();
     let _errno = errno::keep();
     quiet_panics();
-    let _uncancelled = Uncancelled::begin();
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(failure)
+}
+
+/// As [`guard`], for a function that makes system calls: cancellation of the thread waits.
+fn guard_calls<T>(failure: T, body: impl FnOnce() -> T) -> T {
+    let _uncancelled = Uncancelled::begin();
+    guard(failure, body)
 }
 
 /// Why an exported function that makes system calls has failed: the number for `errno`, if it was
@@ -27,7 +32,7 @@ pub(super) struct Failed(pub(super) Option<c_int>);
 
 /// As [`guard`], for a function after whose failure callers look at `errno`.
 pub(super) fn guard_system(body: impl FnOnce() -> Result<(), Failed>) -> c_int {
-    match guard(Err(Failed::default()), body) {
+    match guard_calls(Err(Failed::default()), body) {
         Ok(()) => MI_SUCCESS,
         Err(Failed(number)) => {
             if let Some(number) = number {
@@ -93,7 +98,7 @@ pub(super) unsafe fn with_context(
 ) -> c_int {
     // SAFETY: by the caller's promise.
     let Some(context) = (unsafe { context(ctx) }) else { return MI_FAILURE };
-    guard(MI_FAILURE, || match body(context) {
+    guard_calls(MI_FAILURE, || match body(context) {
         Ok(()) => MI_SUCCESS,
         Err(_) => MI_FAILURE,
     })

@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString, c_int};
 
 use super::errno;
+use super::thread::Uncancelled;
 use crate::proto::printable::{LINE_MAX, escape};
 
 /// Priorities of `syslog(3)`.
@@ -19,9 +20,10 @@ pub enum Priority {
 }
 
 /// Writes a line, with control characters escaped and the end of a very long one left out; `errno`
-/// stays. `openlog` is never called: identity and facility are the program's own.
+/// stays, and cancellation of the thread waits. `openlog` is never called: identity and facility are the program's own.
 pub fn write(priority: Priority, line: &str) {
     let _errno = errno::keep();
+    let _uncancelled = Uncancelled::begin();
     let priority: c_int = match priority {
         Priority::Error => libc::LOG_ERR,
         Priority::Warning => libc::LOG_WARNING,

@@ -16,6 +16,14 @@ extern void __tsan_ignore_thread_end(void) __attribute__((weak));
 #endif
 #define HIDDEN __attribute__((visibility("hidden")))
 
+/* Whether there is anybody to tell. */
+HIDDEN extern void (*const milter_tsan)(void *);
+#ifdef __ELF__
+void (*const milter_tsan)(void *) = __tsan_acquire;
+#else
+void (*const milter_tsan)(void *) = 0;
+#endif
+
 HIDDEN void milter_tsan_enter(void);
 HIDDEN void milter_tsan_leave(void);
 HIDDEN void milter_tsan_acquire(void *);

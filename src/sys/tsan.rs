@@ -9,6 +9,8 @@ use std::ffi::c_void;
 
 // SAFETY: as declared in tsan.c. The tool takes an address for a name, and reads nothing there.
 unsafe extern "C" {
+    /// NULL where there is nobody to tell.
+    safe static milter_tsan: Option<unsafe extern "C" fn(*mut c_void)>;
     safe fn milter_tsan_enter();
     safe fn milter_tsan_leave();
     safe fn milter_tsan_acquire(address: *mut c_void);
@@ -22,20 +24,32 @@ fn run() -> *mut c_void {
     (&raw const RUN).cast_mut().cast()
 }
 
+/// Whether the tool watches: one look, as this is asked around every callback and call.
+#[inline]
+fn watched() -> bool {
+    milter_tsan.is_some()
+}
+
 /// The calling thread is in the library until this is dropped.
 #[derive(Debug)]
 pub struct Library(());
 
 /// Enters the library, from C or at the start of a thread.
 #[must_use]
+#[inline]
 pub fn library() -> Library {
-    milter_tsan_enter();
+    if watched() {
+        milter_tsan_enter();
+    }
     Library(())
 }
 
 impl Drop for Library {
+    #[inline]
     fn drop(&mut self) {
-        milter_tsan_leave();
+        if watched() {
+            milter_tsan_leave();
+        }
     }
 }
 
@@ -45,17 +59,23 @@ pub struct Callback(*mut c_void);
 
 /// Leaves the library for a callback of the session at an address.
 #[must_use]
+#[inline]
 pub fn callback(session: *mut c_void) -> Callback {
-    milter_tsan_acquire(session);
-    milter_tsan_leave();
+    if watched() {
+        milter_tsan_acquire(session);
+        milter_tsan_leave();
+    }
     Callback(session)
 }
 
 impl Drop for Callback {
+    #[inline]
     fn drop(&mut self) {
-        milter_tsan_enter();
-        milter_tsan_release(self.0);
-        milter_tsan_release(run());
+        if watched() {
+            milter_tsan_enter();
+            milter_tsan_release(self.0);
+            milter_tsan_release(run());
+        }
     }
 }
 
