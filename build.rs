@@ -25,7 +25,7 @@ fn main() {
         // A missing symbol is an error now, not when a filter is started.
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,defs");
     }
-    without_lto_flags();
+    without_some_flags();
     // Debug information must not depend on the directory that the library is built in.
     let here = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
     let mut build = cc::Build::new();
@@ -62,14 +62,18 @@ fn soname() -> Option<String> {
     env::var("LIBMILTER_SONAME").ok().or_else(|| (!cargo_c).then(|| SONAME.to_owned()))
 }
 
-/// Distributions set `-flto` in CFLAGS; rustc's linker can't read GCC's intermediate code, and
-/// would leave the shim undefined.
-fn without_lto_flags() {
+/// What distributions set in CFLAGS and no file here can be compiled with: rustc's linker can't read
+/// GCC's intermediate code, and would leave the shim undefined; and `call.c` must not have the tables
+/// that exceptions find their way by. The compiler takes these flags after our own.
+const UNWANTED: [&str; 5] =
+    ["-flto", "-ffat-lto", "-fexceptions", "-funwind-tables", "-fasynchronous-unwind-tables"];
+
+fn without_some_flags() {
     for (name, value) in env::vars() {
         if name == "CFLAGS" || name.starts_with("CFLAGS_") || name.ends_with("_CFLAGS") {
             let kept: Vec<&str> = value
                 .split_whitespace()
-                .filter(|flag| !flag.starts_with("-flto") && !flag.starts_with("-ffat-lto"))
+                .filter(|flag| !UNWANTED.iter().any(|start| flag.starts_with(start)))
                 .collect();
             // SAFETY: the build script has no other thread.
             unsafe { env::set_var(&name, kept.join(" ")) };
