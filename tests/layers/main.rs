@@ -1,7 +1,17 @@
-//! Imports go downwards only, unsafe code stays where it is allowed, and source files stay short.
+//! Imports go downwards only and in no circle, unsafe code stays where it is allowed, and source
+//! files stay short.
+
+mod circles;
+mod graph;
+mod headers;
+mod modules;
+mod order;
+mod source;
+mod text;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use text::{code, files, root, words};
 
 /// The layers of `src/`, each with those it may import from.
 const LAYERS: [(&str, &[&str]); 6] = [
@@ -21,72 +31,6 @@ const UNSAFE_EXCEPTIONS: [&str; 1] = [
 
 /// Lines a source file may have.
 const LINES_MAX: usize = 500;
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// All Rust files below a directory, as paths relative to it.
-fn rust_files(top: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut pending = vec![top.to_path_buf()];
-    while let Some(dir) = pending.pop() {
-        for entry in fs::read_dir(&dir).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                pending.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                found.push(path.strip_prefix(top).unwrap().to_path_buf());
-            }
-        }
-    }
-    found.sort();
-    found
-}
-
-/// The code of a file: comments and the contents of string literals are left out.
-fn code(text: &str) -> String {
-    let mut code = String::new();
-    let mut rest = text.char_indices().peekable();
-    while let Some((at, c)) = rest.next() {
-        let tail = &text[at..];
-        let skip = if tail.starts_with("//") {
-            tail.find('\n').unwrap_or(tail.len())
-        } else if let Some(raw) = tail.strip_prefix("r#\"") {
-            3 + raw.find("\"#").map_or(raw.len(), |end| end + 2)
-        } else if c == '"' {
-            string_length(tail)
-        } else if tail.starts_with("'\"'") || tail.starts_with("b'\"'") {
-            tail.find("'\"'").unwrap_or(0) + 3
-        } else {
-            code.push(c);
-            continue;
-        };
-        while rest.peek().is_some_and(|(next, _)| *next < at + skip) {
-            rest.next();
-        }
-    }
-    code
-}
-
-/// Bytes of the string literal that `text` begins with.
-fn string_length(text: &str) -> usize {
-    let mut escaped = false;
-    for (at, c) in text.char_indices().skip(1) {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '"' => return at + 1,
-            _ => {}
-        }
-    }
-    text.len()
-}
-
-/// Names, keywords and numbers of code.
-fn words(code: &str) -> impl Iterator<Item = &str> {
-    code.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
-}
 
 /// What follows each occurrence of a prefix up to the end of the path or group of paths.
 fn paths_after<'a>(code: &'a str, prefix: &str) -> Vec<&'a str> {
@@ -149,9 +93,9 @@ fn layer_of(file: &Path) -> Option<(&'static str, &'static [&'static str])> {
 fn imports_go_downwards() {
     let mut offenders = Vec::new();
     let src = root().join("src");
-    let files = rust_files(&src);
-    assert!(files.len() > 20, "{} has only {} files", src.display(), files.len());
-    for file in files.iter().filter(|file| **file != Path::new("lib.rs")) {
+    let all = files(&src, &["rs"]);
+    assert!(all.len() > 20, "{} has only {} files", src.display(), all.len());
+    for file in all.iter().filter(|file| **file != Path::new("lib.rs")) {
         let Some((layer, below)) = layer_of(file) else {
             offenders.push(format!("src/{} belongs to no layer", file.display()));
             continue;
@@ -170,7 +114,7 @@ fn imports_go_downwards() {
 fn unsafe_code_stays_in_its_layers() {
     let mut offenders = Vec::new();
     let src = root().join("src");
-    for file in rust_files(&src) {
+    for file in files(&src, &["rs"]) {
         let allowed = file.starts_with("sys")
             || file.starts_with("ffi")
             || UNSAFE_EXCEPTIONS.iter().any(|exception| file == Path::new(exception));
@@ -190,13 +134,13 @@ fn unsafe_code_stays_in_its_layers() {
 #[test]
 fn source_files_are_short() {
     let mut offenders = Vec::new();
-    for dir in ["src", "tests", "mta", "c-tests", "benches"] {
+    for dir in ["src", "tests", "mta", "c-tests", "compliance", "benches", "fuzz"] {
         let top = root().join(dir);
         if !top.exists() {
             continue;
         }
-        for file in rust_files(&top).iter().filter(|file| !file.starts_with("target")) {
-            let lines = fs::read_to_string(top.join(file)).unwrap().lines().count();
+        for file in files(&top, &["rs"]) {
+            let lines = fs::read_to_string(top.join(&file)).unwrap().lines().count();
             if lines > LINES_MAX {
                 offenders.push(format!("{dir}/{}: {lines} lines", file.display()));
             }
