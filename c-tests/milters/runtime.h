@@ -298,6 +298,11 @@ static sfsistat perform(SMFICTX *ctx, const char *id, const char *task)
 	} else if (strcmp(task, "cancel-call") == 0) {
 		pthread_cancel(pthread_self());
 		smfi_setreply(ctx, "451", NULL, "cancelled while the library has control");
+	} else if (strcmp(task, "cancel-off") == 0) {
+		/* Left so: nothing in the callback looks for the request. */
+		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+		pthread_cancel(pthread_self());
+		pthread_testcancel();
 	} else if (strcmp(task, "cancel-late") == 0)
 		pthread_cancel(pthread_self()); /* the next cancellation point is after the callback */
 	else if (strncmp(task, "block-exit ", 11) == 0) {

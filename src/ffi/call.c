@@ -100,6 +100,12 @@ milter_call(struct call *call)
 		result = run(call);
 		/* What was asked for in the callback's time does not hit another session. */
 		pthread_testcancel();
+		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+		if (before != PTHREAD_CANCEL_ENABLE) {
+			/* The callback had put it off, and has not looked. */
+			pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &before);
+			pthread_testcancel();
+		}
 		call->left = 0;
 	}
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);

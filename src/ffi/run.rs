@@ -9,7 +9,7 @@ use super::process::{MAX_DATA_SIZE, SETTINGS};
 use super::socket;
 use super::types::MI_SUCCESS;
 use crate::proto::printable::quote;
-use crate::runtime::{Control, Level, Log, Options, STOP_LIMIT, Threads, serve};
+use crate::runtime::{Control, Level, Log, Options, STOP_LIMIT, ServeError, Threads, serve};
 use crate::sys::environment::{Setting, setting};
 use crate::sys::log::Priority;
 use crate::sys::{errno, signal, tsan};
@@ -78,7 +78,9 @@ fn run() -> Result<(), Failed> {
     let served = serve(filter, listener, options, Arc::clone(&log), &mut running);
     tsan::run_ended();
     served.map_err(|error| {
-        log.line(Priority::Error, &error.to_string());
+        if !matches!(error, ServeError::Lost(_)) {
+            log.line(Priority::Error, &error.to_string());
+        }
         Failed(error.errno())
     })
 }

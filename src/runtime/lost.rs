@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::shared::Shared;
 use super::stop::Level;
 use crate::session::Filter;
+use crate::sys::log::Priority;
 
 /// Pause of a thread that has nothing to wait with any more, between two looks at the phase.
 pub(super) const LOST_PAUSE: Duration = Duration::from_millis(10);
@@ -45,9 +46,12 @@ impl std::fmt::Display for Lost {
 impl<F: Filter> Shared<F> {
     /// Ends the run, since a descriptor of it is lost.
     ///
-    /// Without the listener, messages in hand can be finished.
+    /// Without the listener, messages in hand can be finished. The reason is logged at once: what sessions
+    /// that are broken off log comes after it.
     pub(super) fn lose(&self, what: Lost) {
-        let _known = self.lost.set(what);
+        if self.lost.set(what).is_ok() {
+            self.log.line(Priority::Error, &what.to_string());
+        }
         self.control.request(if what == Lost::Listener { Level::Stop } else { Level::Abort });
     }
 

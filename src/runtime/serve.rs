@@ -16,6 +16,7 @@ use super::stop::{Level, Running};
 use super::supervisor::Supervisor;
 use crate::net::listener::Listener;
 use crate::session::Filter;
+use crate::sys::log::Priority;
 
 /// Loops at most, however many cores there are: slow callbacks run outside of them.
 const LOOPS_MAX: usize = 16;
@@ -25,7 +26,7 @@ const LOOPS_MAX: usize = 16;
 pub enum ServeError {
     /// A resource that is needed to begin is missing: what, and why.
     Start(&'static str, io::Error),
-    /// The filter has closed a descriptor of the run.
+    /// The filter has closed a descriptor of the run; logged when it was found.
     Lost(Lost),
     /// Accepting connections has failed for good.
     Accept,
@@ -69,6 +70,7 @@ pub fn serve<F: Filter + 'static>(
 ) -> Result<(), ServeError> {
     let start = |what| move |error| ServeError::Start(what, error);
     if !listener.is_intact() {
+        log.line(Priority::Error, &Lost::Listener.to_string());
         return Err(ServeError::Lost(Lost::Listener));
     }
     let control = running.prepare().map_err(start("Couldn't create the wake-up descriptor"))?;
