@@ -1,12 +1,17 @@
 //! milter-try with milters that it starts, waits for and stops.
 
 use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::BOUND;
+use rustix::net::sockopt::set_socket_reuseaddr;
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, getsockname, socket_with,
+};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 const FAKE: &str = env!("CARGO_BIN_EXE_fake-milter");
@@ -21,6 +26,18 @@ fn milter_try(arguments: &[&str]) -> Command {
 fn run(options: &[&str], milter: &[&str]) -> Output {
     let words = [&["--linked"], options, &["--", FAKE], milter].concat();
     milter_try(&words).output().unwrap()
+}
+
+/// A port that was free a moment ago.
+///
+/// Never listened on: a child that another test has just forked has a copy of every socket until it
+/// runs its program, and with a listener what is meant for the milter would reach that.
+fn free_port() -> u16 {
+    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None);
+    let socket = socket.unwrap();
+    set_socket_reuseaddr(&socket, true).unwrap();
+    bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
+    SocketAddrV4::try_from(getsockname(&socket).unwrap()).unwrap().port()
 }
 
 fn status(output: &Output) -> i32 {
@@ -77,10 +94,7 @@ fn the_socket_is_recognised_among_the_arguments_or_given() {
 
 #[test]
 fn a_milter_on_tcp_is_reached() {
-    // A port that was free a moment ago.
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
+    let port = free_port();
     let output = run(&["-q"], &[&format!("inet:{port}@localhost"), "M=t"]);
     assert_eq!(status(&output), 11, "{}", stderr(&output));
 }
@@ -181,7 +195,8 @@ fn an_occupied_socket_is_not_taken_for_the_milters() {
 fn a_left_over_socket_file_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("s");
-    drop(UnixListener::bind(&path).unwrap());
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None);
+    bind(socket.unwrap(), &SocketAddrUnix::new(&path).unwrap()).unwrap();
     let output = run(&[], &[&format!("unix:{}", path.display())]);
     assert_eq!(status(&output), 69);
     let error = stderr(&output);
