@@ -109,11 +109,10 @@ impl Connection {
         place: Place,
     ) -> TurnEnd {
         self.output.begin(place != Place::Loop);
-        let end = catch_unwind(AssertUnwindSafe(|| self.work(shared, scratch, job, place)))
-            .unwrap_or_else(|panic| self.contain(&*panic));
+        let done = catch_unwind(AssertUnwindSafe(|| self.work(shared, scratch, job, place)));
+        let (end, phase) = done.unwrap_or_else(|panic| (self.contain(&*panic), shared.phase()));
         let end = if is_leaving() { self.abandoned() } else { end };
         self.output.leave();
-        let phase = shared.phase();
         // A command that has arrived in time may have a slow callback.
         let goes_on = end == TurnEnd::HandOver && phase == Phase::Drain;
         if end == TurnEnd::Close || (self.must_end(phase) && !goes_on) {

@@ -21,7 +21,9 @@ impl Place {
 }
 
 impl Connection {
-    /// Does what a turn is for.
+    /// Does what a turn is for, and if a stop is about to close the session, answers what has arrived
+    /// before. Gives the phase, too, since which nothing has arrived: the one to be judged by, as a
+    /// later one asks for another look.
     #[inline]
     pub(super) fn work<F: Filter>(
         &mut self,
@@ -29,37 +31,21 @@ impl Connection {
         scratch: &mut Scratch,
         job: Job,
         place: Place,
-    ) -> TurnEnd {
-        match job {
-            Job::Readable => {
-                let end = self.read(shared, scratch, place);
-                self.before_stop(shared, scratch, end, place)
-            }
-            Job::Resume => {
-                let end = self.resume(shared, scratch, 0, place);
-                self.before_stop(shared, scratch, end, place)
-            }
+    ) -> (TurnEnd, Phase) {
+        let end = match job {
+            Job::Readable => self.read(shared, scratch, place),
+            Job::Resume => self.resume(shared, scratch, 0, place),
             Job::End => {
                 let end = self.arrived(shared, scratch, TurnEnd::Wait, place);
                 if end == TurnEnd::Wait && !self.in_message() { TurnEnd::Close } else { end }
             }
             Job::Expired => self.expire(shared, scratch, place),
+        };
+        let phase = shared.phase();
+        if end == TurnEnd::Wait && phase != Phase::Serve {
+            return (self.arrived(shared, scratch, end, place), phase);
         }
-    }
-
-    /// After a turn: if a stop is about to close the session, answers what has arrived before.
-    #[inline]
-    fn before_stop<F: Filter>(
-        &mut self,
-        shared: &Shared<F>,
-        scratch: &mut Scratch,
-        end: TurnEnd,
-        place: Place,
-    ) -> TurnEnd {
-        if end == TurnEnd::Wait && shared.phase() != Phase::Serve {
-            return self.arrived(shared, scratch, end, place);
-        }
-        end
+        (end, phase)
     }
 
     /// Serves a session that a stop is about to close until a message has begun, or nothing more
