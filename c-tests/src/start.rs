@@ -21,7 +21,7 @@ pub(crate) fn usual_umask() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
 }
 
-/// Takes from a command what it would inherit beside [`INHERITED`] and what was set for it.
+/// Takes from a command what it would inherit beside `INHERITED` and what was set for it.
 pub fn clean(command: &mut Command) {
     usual_umask();
     for (name, _) in std::env::vars_os() {
