@@ -115,7 +115,8 @@ fn the_way_into_callbacks_has_no_unwind_table_whatever_the_flags() {
     let frames = output(Command::new("readelf").arg("--debug-dump=frames").arg(&library));
     // "00000018 0000000000000014 0000001c FDE cie=00000000 pc=0000000000001020..0000000000001030", and
     // what is said of .debug_frame is for debuggers only.
-    let unwound = frames.split("Contents of the ").find(|part| part.starts_with(".eh_frame"));
+    let unwound =
+        frames.split("Contents of the ").find(|part| part.starts_with(".eh_frame section"));
     let ranges: Vec<(u64, u64)> = unwound
         .expect("a section .eh_frame")
         .lines()

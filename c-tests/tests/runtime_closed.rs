@@ -163,9 +163,11 @@ fn the_run_ends_with_one_line_that_says_why() {
         let lines = log.iter().filter(|line| line.contains("the filter has closed a descriptor"));
         assert_eq!(lines.count(), 1, "{way:?} {which:?} {log:?}");
         let first = log.first().is_some_and(|line| line.contains("the filter has closed"));
-        // The callback that has closed them all has failed before.
-        let said = which != Which::All || !way.in_callback;
-        assert!(first || !said, "{way:?} {which:?}: before what comes of it: {log:?}");
+        // With all of them gone, sessions may fail before anybody has looked for the reason.
+        assert!(
+            first || which == Which::All,
+            "{way:?} {which:?}: before what comes of it: {log:?}"
+        );
         if which != Which::All {
             scene.busy.closed();
             scene.idle.closed();
