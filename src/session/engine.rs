@@ -144,10 +144,10 @@ impl Session {
     /// Processes a command that has a place in the order of states.
     #[inline(never)]
     fn advance<F: Filter>(&mut self, filter: &F, command: Command, bytes: &mut [u8]) -> Flow {
-        if self.settled.is_some()
-            && let Some(flow) = self.after_verdict(command)
-        {
-            return flow;
+        if self.settled.is_some() {
+            if let Some(flow) = self.after_verdict(command) {
+                return flow;
+            }
         }
         let Transition { reset, next } =
             state::transition(self.state, command, self.agreement.protocol);
