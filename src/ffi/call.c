@@ -14,8 +14,6 @@
  * Cancellation is off in the library's own code (guard.rs, thread.rs), and on
  * in callbacks.
  */
-#undef __EXCEPTIONS /* some distributions' flags; pthread.h must not rely on tables */
-#include <pthread.h>
 #include <stddef.h>
 
 /* The forms that callbacks have; callbacks.rs has the same numbers. */
@@ -66,6 +64,9 @@ run(struct call *call)
 }
 
 #ifdef __linux__
+
+# undef __EXCEPTIONS /* some distributions' flags; pthread.h must not rely on tables */
+# include <pthread.h>
 
 /* GCC's own jumps keep five words where setjmp keeps all registers. */
 # if defined(__GNUC__) && !defined(__clang__)
