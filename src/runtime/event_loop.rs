@@ -59,6 +59,8 @@ pub(super) struct EventLoop {
     pub(super) polls: AtomicBool,
     /// That thread's state, where it can be seen.
     pub(super) owner: Mutex<Option<StateView>>,
+    /// The waker was lost, and another one took its place.
+    waker_lost: AtomicBool,
 }
 
 impl EventLoop {
@@ -72,17 +74,22 @@ impl EventLoop {
             owned: AtomicBool::new(false),
             polls: AtomicBool::new(false),
             owner: Mutex::new(None),
+            waker_lost: AtomicBool::new(false),
         };
         event_loop.poller.add(&*event_loop.waker.lock(), WAKER_KEY, false)?;
         Ok(event_loop)
     }
 
     /// Wakes the owner; `false` if it can't be: the filter has closed our descriptors.
+    ///
+    /// If only the waker is gone, the owner gets another one, so that it can end its sessions; the run
+    /// ends all the same, when the supervisor next looks.
     pub(super) fn wake(&self) -> bool {
         let mut waker = self.waker.lock();
         if waker.wake() {
             return true;
         }
+        self.waker_lost.store(true, Ordering::Relaxed);
         let another = || {
             let another = Waker::new().ok().filter(|_| self.poller.is_intact())?;
             self.poller.add(&another, WAKER_KEY, false).ok()?;
@@ -99,9 +106,10 @@ impl EventLoop {
         self.waker.lock().clear();
     }
 
-    /// Whether its descriptors still are.
+    /// Whether its descriptors still are, and have been all the time.
     pub(super) fn is_intact(&self) -> bool {
-        self.poller.is_intact() && self.waker.lock().is_intact()
+        let waker = self.waker.lock().is_intact() && !self.waker_lost.load(Ordering::Relaxed);
+        waker && self.poller.is_intact()
     }
 
     /// Takes out a session that is to end, for when the owner can't be woken to end it.
