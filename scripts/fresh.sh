@@ -4,10 +4,11 @@
 #   RELEASE   12 (the default) or bookworm, 13 or trixie
 #   USER      root (the default), or sudo: a user who may run everything through sudo
 #
-# Makes a bare Debian in target/fresh (see scripts/chroot.sh), puts this source tree below a home that
-# nobody else may enter, and runs scripts/demo.sh and scripts/test.sh there, which have to install all
-# they need; as under nohup, which is how one starts what takes minutes elsewhere. Nothing is lent but what was downloaded before: packages and crates, kept in
-# ~/.cache/libmilter-ci. Needs root or sudo. Ends with what each command took, and how many tests passed.
+# Makes a bare Debian in target/fresh-RELEASE-USER (see scripts/chroot.sh), puts this source tree below a
+# home that nobody else may enter, and runs scripts/demo.sh and scripts/test.sh there, which have to install
+# all they need; as under nohup, which is how one starts what takes minutes elsewhere. Nothing is lent but
+# what was downloaded before: packages and crates, kept in ~/.cache/libmilter-ci. Needs root or sudo. Ends
+# with what each command took, and how many tests passed.
 set -eu
 
 cd "$(dirname "$0")/.."

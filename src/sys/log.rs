@@ -20,7 +20,8 @@ pub enum Priority {
 }
 
 /// Writes a line, with control characters escaped and the end of a very long one left out; `errno`
-/// stays, and cancellation of the thread waits. `openlog` is never called: identity and facility are the program's own.
+/// stays, and cancellation of the thread waits. `openlog` is never called: identity and facility are
+/// the program's own.
 pub fn write(priority: Priority, line: &str) {
     let _errno = errno::keep();
     let _uncancelled = Uncancelled::begin();
