@@ -48,6 +48,7 @@ struct Scene {
     closer: Session,
     /// Numbers of the listener and of what threads wait with and are woken by.
     vital: Vec<u32>,
+    /// Numbers of the sessions' sockets, in the order of the sessions.
     sockets: Vec<u32>,
 }
 
@@ -57,38 +58,37 @@ impl Scene {
         command.env("LIBMILTER_THREADS", threads);
         let filter = Filter::launch_command(command, "unix:{dir}/socket", &["hold=1"]);
         let before: Vec<u32> = filter.ready().fds.iter().filter_map(|fd| fd.parse().ok()).collect();
-        let mut busy = filter.session("busy");
+        let mut sockets = Vec::new();
+        // Loops that are passed on open and close descriptors meanwhile, so that a later session may
+        // have a lower number.
+        let mut session = |name| {
+            let session = filter.session(name);
+            let new: Vec<u32> = descriptors(&filter)
+                .into_iter()
+                .filter(|(fd, what)| what.starts_with("socket:") && !before.contains(fd))
+                .map(|(fd, _)| fd)
+                .filter(|fd| !sockets.contains(fd))
+                .collect();
+            assert_eq!(new.len(), 1, "{:?}", descriptors(&filter));
+            sockets.extend(new);
+            session
+        };
+        let (mut busy, idle, closer) = (session("busy"), session("idle"), session("closer"));
         busy.mail();
-        let idle = filter.session("idle");
-        let closer = filter.session("closer");
         let start = filter.start_state();
-        let mut scene = Scene { filter, busy, idle, closer, vital: vec![], sockets: vec![] };
-        for (fd, what) in scene.descriptors() {
-            if start.fds.contains(&format!("{fd}!")) || start.fds.contains(&fd.to_string()) {
-                continue;
-            }
-            match what.as_str() {
-                what if what.starts_with("anon_inode:") => scene.vital.push(fd),
-                what if what.starts_with("socket:") && before.contains(&fd) => scene.vital.push(fd),
-                what if what.starts_with("socket:") => scene.sockets.push(fd),
-                _ => {}
-            }
-        }
-        assert_eq!(scene.sockets.len(), 3, "{:?}", scene.descriptors());
-        scene
-    }
-
-    fn descriptors(&self) -> Vec<(u32, String)> {
-        let dir = format!("/proc/{}/fd", self.filter.milter.pid());
-        let entries = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name());
-        let mut found: Vec<(u32, String)> = entries
-            .filter_map(|name| {
-                let what = fs::read_link(format!("{dir}/{}", name.display())).ok()?;
-                Some((name.to_str()?.parse().ok()?, what.display().to_string()))
+        let ours = |fd: &u32| {
+            !start.fds.contains(&format!("{fd}!")) && !start.fds.contains(&fd.to_string())
+        };
+        let vital = descriptors(&filter)
+            .into_iter()
+            .filter(|(fd, what)| {
+                what.starts_with("anon_inode:")
+                    || (what.starts_with("socket:") && before.contains(fd))
             })
+            .map(|(fd, _)| fd)
+            .filter(ours)
             .collect();
-        found.sort();
-        found
+        Scene { filter, busy, idle, closer, vital, sockets }
     }
 
     /// Has the filter close descriptors, and returns when it has.
@@ -106,6 +106,20 @@ impl Scene {
         }
         self.filter.wait_for("closed ");
     }
+}
+
+/// The descriptors of a filter, and what is behind them.
+fn descriptors(filter: &Filter) -> Vec<(u32, String)> {
+    let dir = format!("/proc/{}/fd", filter.milter.pid());
+    let entries = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut found: Vec<(u32, String)> = entries
+        .filter_map(|name| {
+            let what = fs::read_link(format!("{dir}/{}", name.display())).ok()?;
+            Some((name.to_str()?.parse().ok()?, what.display().to_string()))
+        })
+        .collect();
+    found.sort();
+    found
 }
 
 /// Runs a test for every case, several at a time: they wait for most of their time.
