@@ -2,17 +2,17 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::connection::Connection;
+use super::event_loop::EventLoop;
 use super::lost::Lost;
 use super::options::Threads;
-use super::output::SocketOutput;
-use super::pool::Work;
-use super::shared::Shared;
+use super::pool::Employer;
+use super::run::{Run, Work};
+use super::stop::Level;
 use crate::net::listener::{Listener, errno_text};
-use crate::session::{Filter, Session};
+use crate::session::Filter;
 use crate::sys::clock::Time;
 use crate::sys::log::Priority;
 use crate::sys::socket;
@@ -20,67 +20,57 @@ use crate::sys::socket;
 /// Connections accepted before sessions get their turn.
 const ACCEPT_BATCH: usize = 16;
 /// Pause in accepting when descriptors or memory have run out; ended early by a session that ends.
-pub(super) const EXHAUSTION_PAUSE: Duration = Duration::from_millis(100);
-/// Time between two log lines about that: a filter at its limit runs out again with each session that
-/// ends and lets the next one in.
-const EXHAUSTION_LOG_INTERVAL: Duration = Duration::from_secs(60);
-/// Consecutive errors of `accept` after which the run is given up, as in the reference.
-pub(super) const ACCEPT_FAILURES_MAX: u32 = 16;
+const EXHAUSTION_PAUSE: Duration = Duration::from_millis(100);
 
-/// Accepts what has come in.
-pub(super) fn accept<F: Filter + 'static>(shared: &Arc<Shared<F>>, index: usize, now: Time) {
-    let Some(listener) = shared.listener() else { return };
+/// Accepts what has come in, for the owner of a loop.
+pub(super) fn accept<F: Filter + 'static>(run: &Arc<Run<F>>, index: usize, now: Time) {
+    let Some(listener) = run.entrance.listener() else { return };
     for _ in 0..ACCEPT_BATCH {
         match socket::accept(&listener) {
             Ok(fd) => {
-                shared.accept_failures.store(0, Ordering::Relaxed);
+                run.entrance.accepted();
                 let tuned = if listener.is_tcp() { socket::tune_tcp(&fd) } else { Ok(()) };
                 if let Err(error) = tuned {
                     let text = format!("set keepalive failed ({error})");
-                    shared.log.line(Priority::Warning, &text);
+                    run.service.log.line(Priority::Warning, &text);
                 }
-                let number = shared.begin_session();
-                let settings = Arc::clone(&shared.output_settings);
-                let output = Arc::new(SocketOutput::new(fd, number, settings));
-                let session = Session::new(
-                    shared.filter.traits(),
-                    Arc::<SocketOutput>::clone(&output),
-                    Arc::clone(&shared.options.max_data_size),
-                );
-                let connection = Box::new(Connection::new(session, output, now));
-                if shared.options.threads == Threads::Session {
-                    shared.detach(&connection.output);
-                    shared.dispatch(Work::Session(connection));
-                } else if let Err(connection) = shared.attach(connection, index, true) {
+                let connection = Connection::begin(&run.service, fd, now);
+                if run.service.options.threads == Threads::Session {
+                    run.service.lifecycle.detach(&connection.output);
+                    run.dispatch(Work::Session(connection));
+                } else if let Err(connection) = run.attach(connection, index, true) {
                     // Its close callback may take long, and this thread owns a loop.
-                    shared.dispatch(Work::End(connection));
+                    run.dispatch(Work::End(connection));
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
             Err(error) if socket::is_passing(&error) => {}
-            Err(error) => return refuse(shared, &listener, index, now, &error),
+            Err(error) => {
+                let Some(this) = run.loops.get(index) else { return };
+                return refuse(run, this, &listener, now, &error);
+            }
         }
     }
 }
 
 /// An error of `accept` that is not the peer's: log it, pause, and after many give up.
-fn refuse<F: Filter + 'static>(
-    shared: &Arc<Shared<F>>,
+fn refuse<F: Filter>(
+    run: &Run<F>,
+    this: &EventLoop,
     listener: &Listener,
-    index: usize,
     now: Time,
     error: &io::Error,
 ) {
-    let Some(this) = shared.loops.get(index) else { return };
+    this.ignore(listener);
     if socket::is_no_listener(error) {
-        this.pause(listener, now, EXHAUSTION_PAUSE);
-        return shared.lose(Lost::Listener);
+        this.pause(now, EXHAUSTION_PAUSE);
+        return run.service.lifecycle.lose(Lost::Listener);
     }
     let text = errno_text(error);
     if socket::is_exhaustion(error) {
-        if shared.exhaustion_is_news(now) {
-            let sessions = shared.sessions();
-            shared.log.line(
+        if run.entrance.exhaustion_is_news(now) {
+            let sessions = run.service.lifecycle.sessions();
+            run.service.log.line(
                 Priority::Error,
                 &format!(
                     "accept() failed ({text}) with {sessions} sessions open; connections wait until \
@@ -88,28 +78,24 @@ fn refuse<F: Filter + 'static>(
                 ),
             );
         }
-        this.pause(listener, now, EXHAUSTION_PAUSE);
+        this.pause(now, EXHAUSTION_PAUSE);
         return;
     }
-    let failures = shared.accept_failures.fetch_add(1, Ordering::Relaxed) + 1;
-    let abort = failures >= ACCEPT_FAILURES_MAX;
+    let failures = run.entrance.failed();
+    let abort = run.entrance.has_failed();
     let next = if abort { "abort" } else { "try again" };
     let text = format!("accept() returned invalid socket ({text}), {next}");
-    shared.log.line(Priority::Error, &text);
-    this.pause(listener, now, Duration::from_secs(failures.into()));
+    run.service.log.line(Priority::Error, &text);
+    this.pause(now, Duration::from_secs(failures.into()));
     if abort {
-        shared.give_up();
+        // Nothing can be accepted any more.
+        run.service.lifecycle.control.request(Level::Abort);
     }
 }
 
-impl<F> Shared<F> {
-    /// Whether running out of descriptors or memory is to be logged.
-    fn exhaustion_is_news(&self, now: Time) -> bool {
-        let mut next = self.exhaustion_log_after.lock();
-        let news = next.is_none_or(|next| next <= now);
-        if news {
-            *next = now.after(EXHAUSTION_LOG_INTERVAL);
-        }
-        news
+/// Accepts again after a pause.
+pub(super) fn resume<F: Filter>(run: &Run<F>, this: &EventLoop, now: Time) {
+    if run.entrance.open(this).is_err() {
+        this.pause(now, EXHAUSTION_PAUSE);
     }
 }

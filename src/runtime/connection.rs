@@ -1,17 +1,15 @@
-//! A session with its socket: one turn reads, runs callbacks and answers.
+//! A session with its socket, and what a turn of it is about.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use super::options::Options;
+use super::lifecycle::{LINGER, Phase};
+use super::options::Limits;
 use super::output::SocketOutput;
 use super::partial::Partial;
-use super::shared::{LINGER, Phase, Shared};
-use crate::proto::command::Command;
-use crate::proto::response::{Payload, letter};
+use super::service::Service;
 use crate::session::{Filter, Output, Report, Session};
 use crate::sys::clock::Time;
-use crate::sys::thread::is_leaving;
 
 /// What a thread lends to the session it serves: sessions own no buffers while they wait.
 #[derive(Debug)]
@@ -23,8 +21,8 @@ pub(super) struct Scratch {
     pub(super) now: Time,
 }
 
-impl Scratch {
-    pub(super) fn new() -> Scratch {
+impl Default for Scratch {
+    fn default() -> Scratch {
         Scratch { buffer: Vec::new(), now: Time::now() }
     }
 }
@@ -82,6 +80,23 @@ impl Connection {
         Connection { session, output, partial: Partial::default(), since: now }
     }
 
+    /// A session that begins on a connection just accepted.
+    pub(super) fn begin<F: Filter>(
+        service: &Service<F>,
+        socket: OwnedFd,
+        now: Time,
+    ) -> Box<Connection> {
+        let number = service.lifecycle.begin_session();
+        let settings = Arc::clone(&service.output_settings);
+        let output = Arc::new(SocketOutput::new(socket, number, settings));
+        let session = Session::new(
+            service.filter.traits(),
+            Arc::<SocketOutput>::clone(&output),
+            Arc::clone(&service.options.max_data_size),
+        );
+        Box::new(Connection::new(session, output, now))
+    }
+
     /// Starts the wait for the MTA anew, after a callback that took long.
     pub(super) fn wait_from(&mut self, now: Time) {
         self.since = now;
@@ -92,32 +107,9 @@ impl Connection {
     }
 
     /// When the MTA has been silent for too long.
-    pub(super) fn deadline(&self, options: &Options) -> Option<Time> {
-        let limit =
-            if self.partial.is_empty() { options.idle_limit() } else { options.packet_limit() };
+    pub(super) fn deadline(&self, limits: Limits) -> Option<Time> {
+        let limit = if self.partial.is_empty() { limits.idle } else { limits.packet };
         self.since.after(limit?)
-    }
-
-    /// Serves the session as far as it goes without waiting for the MTA.
-    pub(super) fn turn<F: Filter>(
-        &mut self,
-        shared: &Shared<F>,
-        scratch: &mut Scratch,
-        job: Job,
-        place: Place,
-    ) -> TurnEnd {
-        self.output.begin(place != Place::Loop);
-        let done = catch_unwind(AssertUnwindSafe(|| self.work(shared, scratch, job, place)));
-        let (end, phase) = done.unwrap_or_else(|panic| (self.contain(&*panic), shared.phase()));
-        let end = if is_leaving() { self.abandoned() } else { end };
-        self.output.leave();
-        // A command that has arrived in time may have a slow callback.
-        let goes_on = end == TurnEnd::HandOver && phase == Phase::Drain;
-        if end == TurnEnd::Close || (self.must_end(phase) && !goes_on) {
-            self.finish(shared);
-            return TurnEnd::Close;
-        }
-        end
     }
 
     /// Whether it has to end in this phase of the run.
@@ -133,50 +125,6 @@ impl Connection {
     pub(super) fn is_to_end(&self, phase: Phase, now: Time) -> bool {
         let silent = || !self.in_message() && self.since.until(now) >= LINGER;
         self.must_end(phase) || (phase == Phase::Linger && silent())
-    }
-
-    /// Ends the session: abort and close callbacks, once.
-    pub(super) fn finish<F: Filter>(&mut self, shared: &Shared<F>) {
-        // The output is ended last, and no callback gets here: so this is done once.
-        if !self.output.has_ended() {
-            // Once `smfi_main` has returned, the filter may have freed what its callbacks use.
-            if shared.phase() < Phase::Over {
-                self.output.enter(Command::Quit);
-                let left = is_leaving();
-                let finish = AssertUnwindSafe(|| self.session.finish(&shared.filter));
-                if let Err(panic) = catch_unwind(finish) {
-                    let _closed = self.contain(&*panic);
-                }
-                if is_leaving() && !left {
-                    let _closed = self.abandoned();
-                }
-                self.output.leave();
-                self.output.flush();
-            }
-            self.output.end();
-            shared.end_session();
-        }
-    }
-
-    /// A bug of ours costs this session only, and the MTA hears of it.
-    fn contain(&mut self, panic: &(dyn std::any::Any + Send)) -> TurnEnd {
-        let what = panic
-            .downcast_ref::<&str>()
-            .copied()
-            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-            .unwrap_or("panic");
-        self.report(Report::Panic(what));
-        let _gone = self.output.send(letter::TEMPFAIL, Payload::None, true);
-        TurnEnd::Close
-    }
-
-    /// A callback that ends its thread costs this session, and the thread.
-    #[cold]
-    fn abandoned(&self) -> TurnEnd {
-        if let Some(command) = self.output.callback() {
-            self.report(Report::ThreadEnded(command));
-        }
-        TurnEnd::Close
     }
 
     pub(super) fn report(&self, report: Report<'_>) {

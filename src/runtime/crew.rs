@@ -19,6 +19,8 @@ pub(super) struct Crew {
     leaving: Vec<u64>,
     /// A thread could not be started, and none since.
     failing: bool,
+    /// All threads are to leave; what is queued is for that.
+    pub(super) dismissed: bool,
 }
 
 impl Crew {
@@ -42,6 +44,12 @@ impl Crew {
         self.idle += 1;
         self.next += 1;
         Some(self.next)
+    }
+
+    /// As [`Crew::enlist`], if there is queued work that no thread is free for.
+    pub(super) fn enlist_for_queue(&mut self, limit: usize) -> Option<u64> {
+        let wanted = self.is_short() && !self.dismissed;
+        wanted.then(|| self.enlist(limit)).flatten()
     }
 
     /// Takes in the handle of a thread that was enlisted and started.

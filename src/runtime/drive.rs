@@ -1,47 +1,43 @@
 //! What the owner of a loop does: wait, serve, accept, keep deadlines.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use super::accept::accept;
+use super::accept::{accept, resume};
 use super::connection::{Connection, Job, Place, Scratch, TurnEnd};
 use super::deadlines::Alarm;
 use super::event_loop::{Due, EventLoop, FIRST_SLOT_KEY, WAKER_KEY};
+use super::lifecycle::Phase;
 use super::lost::{LOST_PAUSE, Lost};
-use super::pool::Work;
-use super::shared::{Phase, Shared};
+use super::pool::Employer;
+use super::run::{Run, Work};
+use super::spare::settle;
 use crate::session::Filter;
 use crate::sys::clock::Time;
 use crate::sys::poller::Events;
-use crate::sys::thread::{StateView, is_leaving};
+use crate::sys::thread::is_leaving;
 
 /// Runs a loop until it is taken away or the run is over.
-pub(super) fn drive<F: Filter + 'static>(
-    shared: &Arc<Shared<F>>,
-    index: usize,
-    scratch: &mut Scratch,
-) {
-    let Some(this) = shared.loops.get(index) else { return };
-    *this.owner.lock() = StateView::own();
-    this.owned.store(true, Ordering::Relaxed);
-    let home = Home { shared, this, index };
+pub(super) fn drive<F: Filter + 'static>(run: &Arc<Run<F>>, index: usize, scratch: &mut Scratch) {
+    let Some(this) = run.loops.get(index) else { return };
+    this.own();
+    let lifecycle = &run.service.lifecycle;
+    let home = Home { run, this, index };
     let mut events = Events::default();
     scratch.now = Time::now();
     let mut alarm = Alarm::new(scratch.now);
     let mut phase = Phase::Serve;
     loop {
-        let changed = std::mem::replace(&mut phase, shared.phase()) != phase;
+        let changed = std::mem::replace(&mut phase, lifecycle.phase()) != phase;
         if alarm.is_due(scratch.now) || changed {
             match home.keep_up(scratch) {
                 Some(at) if phase < Phase::Over => alarm.set(at, scratch.now),
                 _ => return,
             }
         }
-        let waited = this.poller.wait(&mut events, alarm.timeout());
+        let waited = this.wait(&mut events, alarm.timeout());
         scratch.now = Time::now();
         if waited.is_err() {
-            this.polls.store(true, Ordering::Relaxed);
-            shared.lose(Lost::Loop);
+            lifecycle.lose(Lost::Loop);
             std::thread::sleep(LOST_PAUSE);
             alarm.set(Some(scratch.now), scratch.now);
         }
@@ -55,7 +51,7 @@ pub(super) fn drive<F: Filter + 'static>(
             }
             match key {
                 WAKER_KEY => this.woken(),
-                _ => accept(shared, index, scratch.now),
+                _ => accept(run, index, scratch.now),
             }
             alarm.set(Some(scratch.now), scratch.now);
         }
@@ -64,7 +60,7 @@ pub(super) fn drive<F: Filter + 'static>(
 
 /// A loop, for its owner.
 struct Home<'a, F> {
-    shared: &'a Arc<Shared<F>>,
+    run: &'a Arc<Run<F>>,
     this: &'a EventLoop,
     index: usize,
 }
@@ -75,13 +71,13 @@ impl<F: Filter + 'static> Home<'_, F> {
     fn serve(&self, slot: u32, job: Job, scratch: &mut Scratch) -> bool {
         let Some(mut connection) = self.this.take(slot) else { return true };
         let turn = self.this.turn.begin();
-        if self.shared.supervisor_parked.load(Ordering::SeqCst) {
+        if self.run.parked.is_parked() {
             self.wake_supervisor();
         }
-        let end = connection.turn(self.shared, scratch, job, Place::Loop);
+        let end = connection.turn(&self.run.service, scratch, job, Place::Loop);
         let mine = self.this.turn.end(turn);
         if mine && end == TurnEnd::Wait {
-            self.this.put_back(slot, connection, &self.shared.options);
+            self.this.put_back(slot, connection);
             return true;
         }
         self.part(connection, slot, end, mine, scratch)
@@ -89,8 +85,8 @@ impl<F: Filter + 'static> Home<'_, F> {
 
     #[cold]
     fn wake_supervisor(&self) {
-        if self.shared.supervisor_parked.swap(false, Ordering::Relaxed) {
-            self.shared.control.wake();
+        if self.run.parked.take() {
+            self.run.service.lifecycle.control.wake();
         }
     }
 
@@ -105,31 +101,31 @@ impl<F: Filter + 'static> Home<'_, F> {
         mine: bool,
         scratch: &mut Scratch,
     ) -> bool {
-        let Home { shared, this, index } = *self;
+        let Home { run, this, index } = *self;
         if mine && is_leaving() {
             // Its callback has ended this thread; the loop goes on with another.
             this.remove(slot, &connection.output);
-            this.owned.store(false, Ordering::Relaxed);
-            shared.dispatch(Work::Loop(index));
+            this.give_up();
+            run.dispatch(Work::Loop(index));
             return false;
         }
         if !mine {
             this.remove(slot, &connection.output);
-            shared.settle(connection, end, index, scratch);
+            settle(run, connection, end, index, scratch);
             return false;
         }
         match end {
-            TurnEnd::Wait => this.put_back(slot, connection, &shared.options),
+            TurnEnd::Wait => this.put_back(slot, connection),
             TurnEnd::Close => this.remove(slot, &connection.output),
-            TurnEnd::HandOver if shared.reserve() => {
+            TurnEnd::HandOver if run.reserve() => {
                 this.remove(slot, &connection.output);
-                shared.detach(&connection.output);
-                shared.send(Work::Connection(connection, index));
+                run.service.lifecycle.detach(&connection.output);
+                run.send(Work::Connection(connection, index));
             }
             TurnEnd::HandOver => {
                 // No thread is to be had but this one.
                 let turn = this.turn.begin();
-                let end = connection.turn(shared, scratch, Job::Resume, Place::Spare);
+                let end = connection.turn(&run.service, scratch, Job::Resume, Place::Spare);
                 let mine = this.turn.end(turn);
                 return self.part(connection, slot, end, mine, scratch);
             }
@@ -142,9 +138,10 @@ impl<F: Filter + 'static> Home<'_, F> {
     /// `None` if the loop was taken away meanwhile.
     fn keep_up(&self, scratch: &mut Scratch) -> Option<Option<Time>> {
         loop {
-            match self.this.due(self.shared, scratch.now) {
+            match self.this.due(self.run.service.lifecycle.phase(), scratch.now) {
                 Due::Session(slot, job) if self.serve(slot, job, scratch) => {}
                 Due::Session(..) => return None,
+                Due::Accepting => resume(self.run, self.this, scratch.now),
                 Due::Nothing(next) => return Some(next),
             }
         }

@@ -4,20 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::accept::EXHAUSTION_PAUSE;
 use super::connection::{Connection, Job};
-use super::log::Log;
-use super::options::Options;
+use super::lifecycle::Phase;
+use super::options::Limits;
 use super::output::SocketOutput;
-use super::shared::Shared;
 use super::slots::{Slot, Slots};
 use super::turn::Turn;
 use crate::net::listener::Listener;
-use crate::session::Filter;
 use crate::sys::clock::Time;
 use crate::sys::jitter::Mutex;
-use crate::sys::log::Priority;
-use crate::sys::poller::{Poller, is_shortage};
+use crate::sys::poller::{Events, Poller, Timeout, is_shortage};
 use crate::sys::socket::is_connection;
 use crate::sys::thread::StateView;
 use crate::sys::waker::Waker;
@@ -28,7 +24,7 @@ pub(super) const LISTENER_KEY: u64 = 1;
 pub(super) const FIRST_SLOT_KEY: u64 = 2;
 
 /// What belongs to the owner; locked for moments only, never while a callback runs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     slots: Slots,
     /// Accepting is paused until then.
@@ -41,6 +37,8 @@ struct State {
 pub(super) enum Due {
     /// A session has to end, for its deadline or for the phase.
     Session(u32, Job),
+    /// The pause in accepting is over.
+    Accepting,
     /// Nothing until then.
     Nothing(Option<Time>),
 }
@@ -48,28 +46,29 @@ pub(super) enum Due {
 /// An event loop.
 #[derive(Debug)]
 pub(super) struct EventLoop {
-    pub(super) poller: Poller,
+    poller: Poller,
     waker: Mutex<Waker>,
     pub(super) turn: Turn,
     state: Mutex<State>,
     sessions: AtomicUsize,
     /// A thread owns the loop.
-    pub(super) owned: AtomicBool,
+    owned: AtomicBool,
     /// The owner has found that its poller is lost, and looks at the phase every now and then.
-    pub(super) polls: AtomicBool,
-    /// That thread's state, where it can be seen.
-    pub(super) owner: Mutex<Option<StateView>>,
+    polls: AtomicBool,
+    /// The owner's state, where it can be seen.
+    owner: Mutex<Option<StateView>>,
     /// The waker was lost, and another one took its place.
     waker_lost: AtomicBool,
 }
 
 impl EventLoop {
-    pub(super) fn new() -> std::io::Result<EventLoop> {
+    pub(super) fn new(limits: Limits) -> std::io::Result<EventLoop> {
+        let state = State { slots: Slots::new(limits), accept_after: None, waits_until: None };
         let event_loop = EventLoop {
             poller: Poller::new()?,
             waker: Mutex::new(Waker::new()?),
             turn: Turn::default(),
-            state: Mutex::default(),
+            state: Mutex::new(state),
             sessions: AtomicUsize::new(0),
             owned: AtomicBool::new(false),
             polls: AtomicBool::new(false),
@@ -113,10 +112,10 @@ impl EventLoop {
     }
 
     /// Takes out a session that is to end, for when the owner can't be woken to end it.
-    pub(super) fn reclaim<F: Filter>(&self, shared: &Shared<F>) -> Option<Box<Connection>> {
+    pub(super) fn reclaim(&self, phase: Phase) -> Option<Box<Connection>> {
         let mut state = self.state.lock();
-        state.slots.note(shared.phase());
-        let (slot, _) = state.slots.due(Time::now(), &shared.options)?;
+        state.slots.note(phase);
+        let (slot, _) = state.slots.due(Time::now())?;
         let connection = state.slots.reclaim(slot);
         self.vacate(&mut state, slot);
         connection
@@ -125,6 +124,39 @@ impl EventLoop {
     /// Sessions in this loop.
     pub(super) fn sessions(&self) -> usize {
         self.sessions.load(Ordering::Relaxed)
+    }
+
+    /// For the thread that becomes the owner.
+    pub(super) fn own(&self) {
+        *self.owner.lock() = StateView::own();
+        self.owned.store(true, Ordering::Relaxed);
+    }
+
+    /// For the owner, that it leaves the loop to another thread.
+    pub(super) fn give_up(&self) {
+        self.owned.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether the owner could run if the system let it, rather than waits for something.
+    pub(super) fn owner_could_run(&self) -> bool {
+        self.owner.lock().as_ref().is_some_and(StateView::could_run)
+    }
+
+    /// For the owner: waits for events.
+    ///
+    /// # Errors
+    /// The poller is lost. From now on the owner is to look at the phase every now and then.
+    pub(super) fn wait(&self, events: &mut Events, timeout: &Timeout) -> std::io::Result<()> {
+        let waited = self.poller.wait(events, timeout);
+        if waited.is_err() {
+            self.polls.store(true, Ordering::Relaxed);
+        }
+        waited
+    }
+
+    /// Whether it has an owner that waits and can't be woken any more.
+    pub(super) fn is_unreachable(&self) -> bool {
+        self.is_owned() && !self.polls.load(Ordering::Relaxed) && !self.wake()
     }
 
     /// Whether a thread owns the loop, rather than none could be had for it.
@@ -143,8 +175,6 @@ impl EventLoop {
     pub(super) fn insert(
         &self,
         connection: Box<Connection>,
-        options: &Options,
-        log: &Log,
         own: bool,
     ) -> Result<(), Box<Connection>> {
         let output = Arc::clone(&connection.output);
@@ -155,7 +185,7 @@ impl EventLoop {
         // line.
         let added = self.poller.add(&*output, FIRST_SLOT_KEY + u64::from(ticket.slot), false);
         let mut state = self.state.lock();
-        match state.slots.arrive(ticket, added.is_ok(), options) {
+        match state.slots.arrive(ticket, added.is_ok()) {
             Ok(deadline) => {
                 let earlier = |at| state.waits_until.is_none_or(|until| at < until);
                 if !own && deadline.is_some_and(earlier) {
@@ -169,9 +199,7 @@ impl EventLoop {
                     if is_shortage(&error) {
                         output.found();
                     }
-                    let text =
-                        format!("session {}: can't be watched: {error}; closed", output.session);
-                    log.line(Priority::Error, &text);
+                    output.unwatched(&error);
                 }
                 Err(connection)
             }
@@ -186,8 +214,8 @@ impl EventLoop {
 
     /// Puts a session back after its turn.
     #[inline]
-    pub(super) fn put_back(&self, slot: u32, connection: Box<Connection>, options: &Options) {
-        if self.state.lock().slots.put_back(slot, connection, options).is_some() {
+    pub(super) fn put_back(&self, slot: u32, connection: Box<Connection>) {
+        if self.state.lock().slots.put_back(slot, connection).is_some() {
             self.wake();
         }
     }
@@ -227,7 +255,7 @@ impl EventLoop {
         &self,
         detach: impl FnOnce(&Arc<SocketOutput>),
     ) -> Option<Arc<SocketOutput>> {
-        self.owned.store(false, Ordering::Relaxed);
+        self.give_up();
         let mut state = self.state.lock();
         let slot = state.slots.running()?;
         let gone = self.vacate(&mut state, slot)?;
@@ -235,29 +263,30 @@ impl EventLoop {
         Some(gone.output)
     }
 
-    pub(super) fn due<F: Filter>(&self, shared: &Shared<F>, now: Time) -> Due {
-        let phase = shared.phase();
+    /// What is to be done besides events, in this phase of the run.
+    pub(super) fn due(&self, phase: Phase, now: Time) -> Due {
         let mut state = self.state.lock();
         if state.slots.note(phase) {
             state.accept_after = None;
         }
-        if let Some((slot, job)) = state.slots.due(now, &shared.options) {
+        if let Some((slot, job)) = state.slots.due(now) {
             return Due::Session(slot, job);
         }
-        if state.accept_after.is_some_and(|after| after <= now) {
-            state.accept_after = None;
-            if shared.resume_accepting(self).is_err() {
-                state.accept_after = now.after(EXHAUSTION_PAUSE);
-            }
+        if state.accept_after.take_if(|after| *after <= now).is_some() {
+            return Due::Accepting;
         }
         let next = [state.slots.first_deadline(), state.accept_after].into_iter().flatten().min();
         state.waits_until = next;
         Due::Nothing(next)
     }
 
-    /// Stops accepting for a while.
-    pub(super) fn pause(&self, listener: &Listener, now: Time, span: Duration) {
-        self.poller.delete(listener);
+    /// Does not accept for a while.
+    pub(super) fn pause(&self, now: Time, span: Duration) {
         self.state.lock().accept_after = now.after(span);
+    }
+
+    /// Stops watching the listener.
+    pub(super) fn ignore(&self, listener: &Listener) {
+        self.poller.delete(listener);
     }
 }

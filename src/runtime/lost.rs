@@ -6,11 +6,6 @@
 
 use std::time::Duration;
 
-use super::shared::Shared;
-use super::stop::Level;
-use crate::session::Filter;
-use crate::sys::log::Priority;
-
 /// Pause of a thread that has nothing to wait with any more, between two looks at the phase.
 pub(super) const LOST_PAUSE: Duration = Duration::from_millis(10);
 
@@ -40,34 +35,5 @@ impl std::fmt::Display for Lost {
             "{what} is not what it was: the filter has closed a descriptor that it did not open; \
              smfi_main ends"
         )
-    }
-}
-
-impl<F: Filter> Shared<F> {
-    /// Ends the run, since a descriptor of it is lost.
-    ///
-    /// Without the listener, messages in hand can be finished. The reason is logged at once: what sessions
-    /// that are broken off log comes after it.
-    pub(super) fn lose(&self, what: Lost) {
-        if self.lost.set(what).is_ok() {
-            self.log.line(Priority::Error, &what.to_string());
-        }
-        self.control.request(if what == Lost::Listener { Level::Stop } else { Level::Abort });
-    }
-
-    /// A descriptor that is lost.
-    pub(super) fn find_lost(&self) -> Option<Lost> {
-        let waker = self.control.waker();
-        if !waker.is_some_and(|waker| waker.is_intact()) {
-            return Some(Lost::Supervisor);
-        }
-        if !self.loops.iter().all(|event_loop| event_loop.is_intact()) {
-            return Some(Lost::Loop);
-        }
-        if !self.stops.as_ref().is_none_or(|stops| stops.is_intact()) {
-            return Some(Lost::Stops);
-        }
-        let listener = self.listener();
-        listener.is_some_and(|listener| !listener.is_intact()).then_some(Lost::Listener)
     }
 }

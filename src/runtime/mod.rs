@@ -13,12 +13,15 @@
 //! any time, so its callbacks never run on two threads at once.
 
 mod accept;
+mod conduct;
 mod connection;
 mod crew;
 mod deadlines;
 mod drive;
+mod entrance;
 mod estimates;
 mod event_loop;
+mod lifecycle;
 mod log;
 mod lost;
 mod options;
@@ -27,13 +30,16 @@ mod own_thread;
 mod partial;
 mod pool;
 mod receive;
+mod run;
 mod serve;
-mod shared;
+mod service;
 mod signals;
 mod slots;
+mod spare;
 mod stop;
 mod supervisor;
 mod turn;
+mod work;
 
 pub use log::Log;
 pub use options::{Options, STOP_LIMIT, Threads};

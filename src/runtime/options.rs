@@ -47,11 +47,23 @@ pub enum Threads {
     Session,
 }
 
+/// How long a session may wait for its MTA; `None`: for ever.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Limits {
+    /// For the next command.
+    pub(super) idle: Option<Duration>,
+    /// For one packet, from its first byte to its last.
+    pub(super) packet: Option<Duration>,
+}
+
 impl Options {
-    /// How long a session may wait for its next command.
-    #[must_use]
-    pub fn idle_limit(&self) -> Option<Duration> {
-        u64::try_from(self.timeout).ok().filter(|&s| s > 0).map(Duration::from_secs)
+    /// How long sessions may wait for their MTA.
+    pub(super) fn limits(&self) -> Limits {
+        let seconds = u64::try_from(self.timeout).ok();
+        Limits {
+            idle: seconds.filter(|&s| s > 0).map(Duration::from_secs),
+            packet: seconds.map(|s| Duration::from_secs(s.max(1))),
+        }
     }
 
     /// When, since the request, a stop breaks off messages in hand.
@@ -67,14 +79,8 @@ impl Options {
         self.stop_limit * 7 / 8
     }
 
-    /// How long one packet may take, from its first byte to its last.
-    #[must_use]
-    pub fn packet_limit(&self) -> Option<Duration> {
-        u64::try_from(self.timeout).ok().map(|s| Duration::from_secs(s.max(1)))
-    }
-
     /// Time between two looks at the clock while there are sessions.
     pub(super) fn beat(&self) -> Option<Duration> {
-        self.packet_limit().map(|limit| (limit / BEATS).clamp(BEAT_MIN, BEAT_MAX))
+        self.limits().packet.map(|limit| (limit / BEATS).clamp(BEAT_MIN, BEAT_MAX))
     }
 }

@@ -12,6 +12,7 @@ use crate::proto::response::{Payload, bare, encode};
 use crate::session::{Output, Report, SendError};
 use crate::sys::fd::SessionFd;
 use crate::sys::jitter::Mutex;
+use crate::sys::log::Priority;
 use crate::sys::socket::{hang_up, send_all, send_some};
 
 /// Bytes. More than this is not held back.
@@ -83,6 +84,13 @@ impl SocketOutput {
     #[cold]
     pub(super) fn found(&self) {
         self.socket.found();
+    }
+
+    /// Logs that the socket can't be watched.
+    #[cold]
+    pub(super) fn unwatched(&self, error: &io::Error) {
+        let text = format!("session {}: can't be watched: {error}; closed", self.session);
+        self.settings.log.line(Priority::Error, &text);
     }
 
     /// Has the thread that waits for the MTA find the connection at its end.

@@ -7,8 +7,9 @@
 use std::io;
 
 use super::connection::{Connection, Job, Place, Scratch, TurnEnd};
+use super::lifecycle::{LINGER, Phase};
 use super::lost::{LOST_PAUSE, Lost};
-use super::shared::{LINGER, Phase, Shared};
+use super::service::Service;
 use crate::session::Filter;
 use crate::sys::clock::Time;
 use crate::sys::fd::Identity;
@@ -48,47 +49,50 @@ impl Stops {
     }
 }
 
-impl<F: Filter + 'static> Shared<F> {
-    /// Serves a session from its beginning to its end on the calling thread.
-    pub(super) fn accompany(&self, mut connection: Box<Connection>, scratch: &mut Scratch) {
-        connection.wait_from(Time::now());
-        // No poller tells whether the socket is still ours at the end.
-        let socket = Identity::of(&*connection.output);
-        loop {
-            let job = self.next_job(&connection);
-            if connection.turn(self, scratch, job, Place::Own) == TurnEnd::Close {
-                break;
-            }
+/// Serves a session from its beginning to its end on the calling thread.
+pub(super) fn accompany<F: Filter>(
+    service: &Service<F>,
+    stops: &Stops,
+    mut connection: Box<Connection>,
+    scratch: &mut Scratch,
+) {
+    connection.wait_from(Time::now());
+    // No poller tells whether the socket is still ours at the end.
+    let socket = Identity::of(&*connection.output);
+    loop {
+        let job = next_job(service, stops, &connection);
+        if connection.turn(service, scratch, job, Place::Own) == TurnEnd::Close {
+            break;
         }
-        if Identity::of(&*connection.output) != socket {
-            connection.output.lost();
-        }
-        self.undetach(connection.output.session);
     }
+    if Identity::of(&*connection.output) != socket {
+        connection.output.lost();
+    }
+    service.lifecycle.undetach(connection.output.session);
+}
 
-    /// Waits until there is something to do for a session.
-    fn next_job(&self, connection: &Connection) -> Job {
-        loop {
-            let phase = self.phase();
-            let now = Time::now();
-            if connection.is_to_end(phase, now) {
-                return Job::End;
-            }
-            let deadline = connection.deadline(&self.options);
-            if deadline.is_some_and(|deadline| deadline <= now) {
-                return Job::Expired;
-            }
-            let left = deadline.map(|deadline| now.until(deadline));
-            let linger = (phase == Phase::Linger).then_some(LINGER);
-            let left = left.into_iter().chain(linger).min();
-            let Some(stops) = &self.stops else { return Job::End };
-            match readable(&*connection.output, stops.next(phase), left) {
-                Ok(true) => return Job::Readable,
-                Ok(false) if phase != self.phase() || stops.is_intact() => {}
-                Ok(false) | Err(_) => {
-                    self.lose(Lost::Stops);
-                    std::thread::sleep(LOST_PAUSE);
-                }
+/// Waits until there is something to do for a session.
+fn next_job<F: Filter>(service: &Service<F>, stops: &Stops, connection: &Connection) -> Job {
+    let Service { lifecycle, options, .. } = service;
+    loop {
+        let phase = lifecycle.phase();
+        let now = Time::now();
+        if connection.is_to_end(phase, now) {
+            return Job::End;
+        }
+        let deadline = connection.deadline(options.limits());
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            return Job::Expired;
+        }
+        let left = deadline.map(|deadline| now.until(deadline));
+        let linger = (phase == Phase::Linger).then_some(LINGER);
+        let left = left.into_iter().chain(linger).min();
+        match readable(&*connection.output, stops.next(phase), left) {
+            Ok(true) => return Job::Readable,
+            Ok(false) if phase != lifecycle.phase() || stops.is_intact() => {}
+            Ok(false) | Err(_) => {
+                lifecycle.lose(Lost::Stops);
+                std::thread::sleep(LOST_PAUSE);
             }
         }
     }

@@ -6,12 +6,9 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
-use super::connection::{Connection, Job, Place, Scratch, TurnEnd};
 use super::crew::Crew;
-use super::drive::drive;
-use super::shared::{Phase, Shared};
-use crate::session::Filter;
-use crate::sys::clock::Time;
+use super::log::Log;
+use super::stop::Control;
 use crate::sys::jitter::Mutex;
 use crate::sys::log::Priority;
 use crate::sys::thread::{self, Thread, spawn};
@@ -19,36 +16,43 @@ use crate::sys::thread::{self, Thread, spawn};
 /// How long a thread without work stays.
 const IDLE_MAX: Duration = Duration::from_secs(10);
 
-/// Something a thread can take on.
+/// What a thread is sent.
 #[derive(Debug)]
-pub(super) enum Work {
-    /// To own a loop, by number.
-    Loop(usize),
-    /// To run a session's slow callback; the number of the loop it came from.
-    Connection(Box<Connection>, usize),
-    /// To serve a session from its beginning to its end, and leave.
-    Session(Box<Connection>),
-    /// To end a session.
-    End(Box<Connection>),
+enum Order<W> {
+    Do(W),
     /// To leave the pool.
     Leave,
 }
 
-/// The threads that own loops or run slow callbacks.
+/// What a thread does after work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Waits for more.
+    Stay,
+    /// Ends; another thread takes on what waits.
+    Leave,
+}
+
+/// The threads that do the work of one kind.
 #[derive(Debug)]
-pub(super) struct Pool {
-    sender: Sender<Work>,
-    receiver: Receiver<Work>,
+pub(super) struct Pool<W> {
+    sender: Sender<Order<W>>,
+    receiver: Receiver<Order<W>>,
     crew: Mutex<Crew>,
     /// Threads that run what the filter has registered for their end, which may take long.
     ending: Mutex<Vec<Thread>>,
     limit: usize,
+    log: Arc<Log>,
+    /// Woken when a thread ends.
+    control: &'static Control,
 }
 
-impl Pool {
-    pub(super) fn new(limit: usize) -> Pool {
+impl<W> Pool<W> {
+    /// A pool of `limit` threads at most.
+    pub(super) fn new(limit: usize, log: Arc<Log>, control: &'static Control) -> Pool<W> {
         let (sender, receiver) = unbounded();
-        Pool { sender, receiver, crew: Mutex::default(), ending: Mutex::default(), limit }
+        let (crew, ending) = (Mutex::default(), Mutex::default());
+        Pool { sender, receiver, crew, ending, limit, log, control }
     }
 
     /// Threads that exist.
@@ -61,13 +65,14 @@ impl Pool {
         self.crew.lock().is_short()
     }
 
-    /// Lets the threads end that wait for work.
+    /// Lets all threads end: those that wait for work at once, others when they have done theirs.
     pub(super) fn dismiss(&self) {
         let mut crew = self.crew.lock();
+        crew.dismissed = true;
         for _ in 0..crew.live {
             crew.queued += 1;
             // The receiver lives as long as the pool.
-            let _sent = self.sender.send(Work::Leave);
+            let _sent = self.sender.send(Order::Leave);
         }
     }
 
@@ -80,18 +85,20 @@ impl Pool {
     }
 
     /// Waits for work; `None` when it is time to end. The thread is counted as idle already.
-    fn next(&self, number: u64) -> Option<Work> {
+    fn next(&self, number: u64) -> Option<W> {
         loop {
             match self.receiver.recv_timeout(IDLE_MAX) {
-                Ok(work) => {
+                Ok(order) => {
                     let mut crew = self.crew.lock();
                     crew.idle -= 1;
                     crew.queued -= 1;
-                    if matches!(work, Work::Leave) {
-                        crew.retire(number);
-                        return None;
+                    match order {
+                        Order::Do(work) => return Some(work),
+                        Order::Leave => {
+                            crew.retire(number);
+                            return None;
+                        }
                     }
-                    return Some(work);
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     let mut crew = self.crew.lock();
@@ -106,95 +113,6 @@ impl Pool {
             }
         }
     }
-}
-
-impl<F: Filter + 'static> Shared<F> {
-    /// Gives work to a thread at once: one that waits, or a new one.
-    ///
-    /// If no thread can be had, the work waits for the first that becomes free.
-    pub(super) fn dispatch(self: &Arc<Self>, work: Work) {
-        if !self.reserve() {
-            self.pool.crew.lock().queued += 1;
-        }
-        self.send(work);
-    }
-
-    /// Sends work for which a thread was reserved.
-    pub(super) fn send(&self, work: Work) {
-        // The receiver lives as long as the pool.
-        let _sent = self.pool.sender.send(work);
-    }
-
-    /// Reserves a thread for work that will be sent: one that waits, or a new one.
-    ///
-    /// `false` if none can be had.
-    pub(super) fn reserve(self: &Arc<Self>) -> bool {
-        let number = {
-            let mut crew = self.pool.crew.lock();
-            if crew.has_free() {
-                crew.queued += 1;
-                return true;
-            }
-            let Some(number) = crew.enlist(self.pool.limit) else { return false };
-            crew.queued += 1;
-            number
-        };
-        let started = self.start(number);
-        if !started {
-            self.pool.crew.lock().queued -= 1;
-        }
-        started
-    }
-
-    /// Tries again to start a thread if there was none for queued work.
-    pub(super) fn reinforce(self: &Arc<Self>) {
-        let number = self.enlist_for_queue(&mut self.pool.crew.lock());
-        if let Some(number) = number {
-            self.start(number);
-        }
-    }
-
-    /// Counts a thread out that is about to end, and starts another one if work waits for that.
-    fn make_room(self: &Arc<Self>, number: u64) {
-        let next = {
-            // At once: whoever waits for threads to end must see one of the two.
-            let mut crew = self.pool.crew.lock();
-            crew.retire(number);
-            self.enlist_for_queue(&mut crew)
-        };
-        if let Some(next) = next {
-            self.start(next);
-        }
-    }
-
-    /// Counts a thread in for queued work that none is free for, if there may be one more.
-    fn enlist_for_queue(&self, crew: &mut Crew) -> Option<u64> {
-        // When the run is over, what is queued is for threads to leave.
-        let wanted = crew.is_short() && self.phase() < Phase::Over;
-        wanted.then(|| crew.enlist(self.pool.limit)).flatten()
-    }
-
-    /// Starts a thread that was enlisted.
-    fn start(self: &Arc<Self>, number: u64) -> bool {
-        let shared = Arc::clone(self);
-        let started = spawn("milter", move || work_on(&shared, number));
-        let mut crew = self.pool.crew.lock();
-        match started {
-            Ok(handle) => {
-                crew.started(number, handle);
-                true
-            }
-            Err(error) => {
-                let first = crew.not_started();
-                let threads = crew.live;
-                drop(crew);
-                if first {
-                    self.short_of_threads(threads, &error);
-                }
-                false
-            }
-        }
-    }
 
     fn short_of_threads(&self, threads: usize, error: &io::Error) {
         let text = format!(
@@ -203,65 +121,122 @@ impl<F: Filter + 'static> Shared<F> {
         );
         self.log.line(Priority::Error, &text);
     }
+}
 
-    /// Takes a session on from a thread that has just ended its turn without owning a loop.
-    pub(super) fn settle(
-        self: &Arc<Self>,
-        mut connection: Box<Connection>,
-        mut end: TurnEnd,
-        home: usize,
-        scratch: &mut Scratch,
-    ) {
-        while end == TurnEnd::HandOver {
-            end = connection.turn(self, scratch, Job::Resume, Place::Spare);
+/// What the threads of a pool share, and what they do with work.
+pub(super) trait Employer: Send + Sync + Sized + 'static {
+    type Work: Send;
+    /// What a thread has for itself.
+    type Desk: Default;
+
+    fn pool(&self) -> &Pool<Self::Work>;
+
+    /// Does work on the calling thread, which belongs to the pool.
+    fn perform(self: &Arc<Self>, work: Self::Work, desk: &mut Self::Desk) -> Next;
+
+    /// Gives work to a thread at once: one that waits, or a new one.
+    ///
+    /// If no thread can be had, the work waits for the first that becomes free.
+    fn dispatch(self: &Arc<Self>, work: Self::Work) {
+        if !self.reserve() {
+            self.pool().crew.lock().queued += 1;
         }
-        self.undetach(connection.output.session);
-        connection.wait_from(Time::now());
-        if end == TurnEnd::Wait {
-            if let Err(mut connection) = self.attach(connection, home, false) {
-                self.end(&mut connection);
-            }
-        }
+        self.send(work);
     }
 
-    /// Ends a session that is in no loop.
-    fn end(&self, connection: &mut Connection) {
-        self.detach(&connection.output);
-        connection.finish(self);
-        self.undetach(connection.output.session);
+    /// Sends work for which a thread was reserved.
+    fn send(&self, work: Self::Work) {
+        // The receiver lives as long as the pool.
+        let _sent = self.pool().sender.send(Order::Do(work));
+    }
+
+    /// Reserves a thread for work that will be sent: one that waits, or a new one.
+    ///
+    /// `false` if none can be had.
+    fn reserve(self: &Arc<Self>) -> bool {
+        let pool = self.pool();
+        let number = {
+            let mut crew = pool.crew.lock();
+            if crew.has_free() {
+                crew.queued += 1;
+                return true;
+            }
+            let Some(number) = crew.enlist(pool.limit) else { return false };
+            crew.queued += 1;
+            number
+        };
+        let started = start(self, number);
+        if !started {
+            pool.crew.lock().queued -= 1;
+        }
+        started
+    }
+
+    /// Tries again to start a thread if there was none for queued work.
+    fn reinforce(self: &Arc<Self>) {
+        let pool = self.pool();
+        let number = pool.crew.lock().enlist_for_queue(pool.limit);
+        if let Some(number) = number {
+            start(self, number);
+        }
+    }
+}
+
+/// Starts a thread that was enlisted.
+fn start<E: Employer>(employer: &Arc<E>, number: u64) -> bool {
+    let pool = employer.pool();
+    let shared = Arc::clone(employer);
+    let started = spawn("milter", move || work_on(&shared, number));
+    let mut crew = pool.crew.lock();
+    match started {
+        Ok(handle) => {
+            crew.started(number, handle);
+            true
+        }
+        Err(error) => {
+            let first = crew.not_started();
+            let threads = crew.live;
+            drop(crew);
+            if first {
+                pool.short_of_threads(threads, &error);
+            }
+            false
+        }
     }
 }
 
 /// The life of a thread.
-fn work_on<F: Filter + 'static>(shared: &Arc<Shared<F>>, number: u64) {
-    let mut scratch = Scratch::new();
-    while let Some(work) = shared.pool.next(number) {
-        match work {
-            Work::Loop(index) => drive(shared, index, &mut scratch),
-            Work::Connection(connection, home) => {
-                shared.settle(connection, TurnEnd::HandOver, home, &mut scratch);
-            }
-            Work::Session(connection) => {
-                shared.accompany(connection, &mut scratch);
-                // Another session may wait for a thread.
-                shared.make_room(number);
-                break;
-            }
-            Work::End(mut connection) => shared.end(&mut connection),
-            Work::Leave => {}
-        }
-        if thread::is_leaving() {
-            shared.make_room(number);
+fn work_on<E: Employer>(employer: &Arc<E>, number: u64) {
+    let pool = employer.pool();
+    let mut desk = E::Desk::default();
+    while let Some(work) = pool.next(number) {
+        let next = employer.perform(work, &mut desk);
+        if next == Next::Leave || thread::is_leaving() {
+            make_room(employer, number);
             break;
         }
-        let mut crew = shared.pool.crew.lock();
-        // Threads that do not wait when the run is over, or come later, see it here.
-        if shared.phase() == Phase::Over {
+        let mut crew = pool.crew.lock();
+        // Threads that do not wait when all are dismissed, or come later, see it here.
+        if crew.dismissed {
             crew.retire(number);
             break;
         }
         crew.idle += 1;
     }
     // The supervisor may be waiting for threads to end.
-    shared.control.wake();
+    pool.control.wake();
+}
+
+/// Counts a thread out that is about to end, and starts another one if work waits for that.
+fn make_room<E: Employer>(employer: &Arc<E>, number: u64) {
+    let pool = employer.pool();
+    let next = {
+        // At once: whoever waits for threads to end must see one of the two.
+        let mut crew = pool.crew.lock();
+        crew.retire(number);
+        crew.enlist_for_queue(pool.limit)
+    };
+    if let Some(next) = next {
+        start(employer, next);
+    }
 }

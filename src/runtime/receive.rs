@@ -1,7 +1,8 @@
 //! The work of a turn: receive, take packets apart, call back.
 
 use super::connection::{Connection, Job, Place, Scratch, TurnEnd};
-use super::shared::{Phase, Shared};
+use super::lifecycle::Phase;
+use super::service::Service;
 use crate::proto::command::Command;
 use crate::proto::frame;
 use crate::session::{Filter, Flow, Report};
@@ -27,23 +28,23 @@ impl Connection {
     #[inline]
     pub(super) fn work<F: Filter>(
         &mut self,
-        shared: &Shared<F>,
+        service: &Service<F>,
         scratch: &mut Scratch,
         job: Job,
         place: Place,
     ) -> (TurnEnd, Phase) {
         let end = match job {
-            Job::Readable => self.read(shared, scratch, place),
-            Job::Resume => self.resume(shared, scratch, 0, place),
+            Job::Readable => self.read(service, scratch, place),
+            Job::Resume => self.resume(service, scratch, 0, place),
             Job::End => {
-                let end = self.arrived(shared, scratch, TurnEnd::Wait, place);
+                let end = self.arrived(service, scratch, TurnEnd::Wait, place);
                 if end == TurnEnd::Wait && !self.in_message() { TurnEnd::Close } else { end }
             }
-            Job::Expired => self.expire(shared, scratch, place),
+            Job::Expired => self.expire(service, scratch, place),
         };
-        let phase = shared.phase();
+        let phase = service.lifecycle.phase();
         if end == TurnEnd::Wait && phase != Phase::Serve {
-            return (self.arrived(shared, scratch, end, place), phase);
+            return (self.arrived(service, scratch, end, place), phase);
         }
         (end, phase)
     }
@@ -53,17 +54,17 @@ impl Connection {
     #[cold]
     fn arrived<F: Filter>(
         &mut self,
-        shared: &Shared<F>,
+        service: &Service<F>,
         scratch: &mut Scratch,
         mut end: TurnEnd,
         place: Place,
     ) -> TurnEnd {
         while end == TurnEnd::Wait
             && !self.in_message()
-            && !shared.is_aborting()
+            && !service.lifecycle.is_aborting()
             && has_arrived(&*self.output)
         {
-            end = self.read_late(shared, scratch, place);
+            end = self.read_late(service, scratch, place);
         }
         end
     }
@@ -73,19 +74,19 @@ impl Connection {
     #[cold]
     fn expire<F: Filter>(
         &mut self,
-        shared: &Shared<F>,
+        service: &Service<F>,
         scratch: &mut Scratch,
         place: Place,
     ) -> TurnEnd {
         let since = self.since;
         if has_arrived(&*self.output) {
-            let end = self.read_late(shared, scratch, place);
+            let end = self.read_late(service, scratch, place);
             if end != TurnEnd::Wait || self.since != since {
                 return end;
             }
         }
         let within = !self.partial.is_empty();
-        self.report(Report::ReadTimeout(shared.options.timeout.max(1).into(), within));
+        self.report(Report::ReadTimeout(service.options.timeout.max(1).into(), within));
         TurnEnd::Close
     }
 
@@ -93,11 +94,11 @@ impl Connection {
     #[cold]
     fn read_late<F: Filter>(
         &mut self,
-        shared: &Shared<F>,
+        service: &Service<F>,
         scratch: &mut Scratch,
         place: Place,
     ) -> TurnEnd {
-        self.read(shared, scratch, place)
+        self.read(service, scratch, place)
     }
 
     /// Receives what is there and processes it.
@@ -105,12 +106,12 @@ impl Connection {
     #[inline(always)]
     fn read<F: Filter>(
         &mut self,
-        shared: &Shared<F>,
+        service: &Service<F>,
         scratch: &mut Scratch,
         place: Place,
     ) -> TurnEnd {
         if !self.partial.is_empty() {
-            return self.resume(shared, scratch, READ_SIZE, place);
+            return self.resume(service, scratch, READ_SIZE, place);
         }
         let Scratch { buffer, now } = scratch;
         if buffer.len() <= READ_SIZE {
@@ -119,7 +120,7 @@ impl Connection {
         let end = match self.receive(buffer.get_mut(..READ_SIZE).unwrap_or_default()) {
             Ok(filled) => {
                 let bytes = buffer.get_mut(..=filled).unwrap_or_default();
-                self.packets(shared, bytes, place).0
+                self.packets(service, bytes, place).0
             }
             Err(end) => return end,
         };
@@ -151,7 +152,7 @@ impl Connection {
     #[cold]
     fn resume<F: Filter>(
         &mut self,
-        shared: &Shared<F>,
+        service: &Service<F>,
         scratch: &mut Scratch,
         read: usize,
         place: Place,
@@ -180,7 +181,7 @@ impl Connection {
         }
         self.partial.clear();
         let bytes = buffer.get_mut(..=filled).unwrap_or_default();
-        let (end, done) = self.packets(shared, bytes, place);
+        let (end, done) = self.packets(service, bytes, place);
         if done > 0 {
             self.since = place.time(*now);
         }
@@ -191,14 +192,14 @@ impl Connection {
     /// rest; how many bytes they had.
     fn packets<F: Filter>(
         &mut self,
-        shared: &Shared<F>,
+        service: &Service<F>,
         buffer: &mut [u8],
         place: Place,
     ) -> (TurnEnd, usize) {
         let mut at = 0;
         let mut end = TurnEnd::Wait;
         while let Some(rest) = buffer.get_mut(at..) {
-            if shared.is_aborting() {
+            if service.lifecycle.is_aborting() {
                 return (TurnEnd::Close, at);
             }
             let limit = self.session.context().max_data_size();
@@ -212,12 +213,12 @@ impl Connection {
             };
             let size = packet.size();
             let flow = match Command::from_letter(packet.letter) {
-                Some(command) if place == Place::Loop && shared.hands_over(command) => {
+                Some(command) if place == Place::Loop && service.hands_over(command) => {
                     end = TurnEnd::HandOver;
                     break;
                 }
-                Some(command) => self.packet(shared, command, packet.bytes, place),
-                None => self.session.handle(&shared.filter, packet.letter, &mut [0]),
+                Some(command) => self.packet(service, command, packet.bytes, place),
+                None => self.session.handle(&service.filter, packet.letter, &mut [0]),
             };
             at += size;
             if flow == Flow::Close {
@@ -232,7 +233,7 @@ impl Connection {
     #[inline]
     fn packet<F: Filter>(
         &mut self,
-        shared: &Shared<F>,
+        service: &Service<F>,
         command: Command,
         bytes: &mut [u8],
         place: Place,
@@ -241,8 +242,8 @@ impl Connection {
         let behind = bytes.last_mut().map(std::mem::take);
         self.output.enter(command);
         let flow = match place {
-            Place::Spare => self.timed(shared, command, bytes),
-            Place::Loop | Place::Own => self.session.process(&shared.filter, command, bytes),
+            Place::Spare => self.timed(service, command, bytes),
+            Place::Loop | Place::Own => self.session.process(&service.filter, command, bytes),
         };
         if let (Some(last), Some(behind)) = (bytes.last_mut(), behind) {
             *last = behind;
@@ -252,18 +253,15 @@ impl Connection {
 
     /// Processes one packet and takes in how long its callback took.
     #[cold]
-    fn timed<F: Filter>(&mut self, shared: &Shared<F>, command: Command, bytes: &mut [u8]) -> Flow {
+    fn timed<F: Filter>(
+        &mut self,
+        service: &Service<F>,
+        command: Command,
+        bytes: &mut [u8],
+    ) -> Flow {
         let watch = Stopwatch::start();
-        let flow = self.session.process(&shared.filter, command, bytes);
-        shared.estimates.observe(command, watch.elapsed());
+        let flow = self.session.process(&service.filter, command, bytes);
+        service.estimates.observe(command, watch.elapsed());
         flow
-    }
-}
-
-impl<F: Filter> Shared<F> {
-    /// Whether a command's callback is too slow to run in a loop.
-    #[inline]
-    fn hands_over(&self, command: Command) -> bool {
-        self.estimates.is_slow(command) && self.filter.serves(command)
     }
 }

@@ -2,18 +2,20 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
+use super::entrance::Entrance;
 use super::event_loop::EventLoop;
 use super::log::Log;
 use super::lost::Lost;
 use super::options::{Options, Threads};
 use super::own_thread::Stops;
-use super::pool::Work;
-use super::shared::Shared;
+use super::pool::{Employer, Pool};
+use super::run::{Run, Work};
+use super::service::Service;
 use super::signals::SignalThread;
-use super::stop::{Level, Running};
+use super::stop::Running;
 use super::supervisor::Supervisor;
+use super::turn::Parked;
 use crate::net::listener::Listener;
 use crate::session::Filter;
 use crate::sys::log::Priority;
@@ -82,43 +84,43 @@ pub fn serve<F: Filter + 'static>(
         // It accepts connections and does nothing else.
         Threads::Session => 1,
     };
+    let limits = options.limits();
     let loops = (0..loops)
-        .map(|_| EventLoop::new())
+        .map(|_| EventLoop::new(limits))
         .collect::<io::Result<Vec<_>>>()
         .map_err(start("Couldn't create an event loop"))?;
     let own = options.threads == Threads::Session;
     let stops = own.then(Stops::new).transpose().map_err(start("Couldn't create a descriptor"))?;
-    let shared = Arc::new(Shared::new(filter, options, log, control, listener, loops, stops));
+    let threads = match options.threads {
+        Threads::Pool => options.max_threads,
+        // The loops, which accept connections, are beside them.
+        Threads::Session => options.max_threads.saturating_add(loops.len()),
+    };
+    let run = Arc::new(Run {
+        pool: Pool::new(threads, Arc::clone(&log), control),
+        service: Service::new(filter, options, log, control),
+        entrance: Entrance::new(listener),
+        loops,
+        stops,
+        parked: Parked::default(),
+    });
     let supervisor =
-        Supervisor::new(Arc::clone(&shared)).map_err(start("Couldn't create an event loop"))?;
-    for event_loop in &shared.loops {
-        if let Some(listener) = shared.listener() {
-            event_loop.listen(&listener).map_err(start("Couldn't watch the listener"))?;
-        }
+        Supervisor::new(Arc::clone(&run)).map_err(start("Couldn't create an event loop"))?;
+    for event_loop in &run.loops {
+        run.entrance.open(event_loop).map_err(start("Couldn't watch the listener"))?;
     }
-    for index in 0..shared.loops.len() {
-        shared.dispatch(Work::Loop(index));
+    for index in 0..run.loops.len() {
+        run.dispatch(Work::Loop(index));
     }
-    if shared.pool.live() == 0 {
+    if run.pool.live() == 0 {
         let error = io::ErrorKind::WouldBlock.into();
         return Err(ServeError::Start("Couldn't start a thread", error));
     }
     supervisor.run();
     running.served();
-    match shared.lost.get() {
-        Some(lost) => Err(ServeError::Lost(*lost)),
-        None if shared.gave_up() => Err(ServeError::Accept),
+    match run.service.lifecycle.lost() {
+        Some(lost) => Err(ServeError::Lost(lost)),
+        None if run.entrance.has_failed() => Err(ServeError::Accept),
         None => Ok(()),
-    }
-}
-
-impl<F: Filter> Shared<F> {
-    /// Ends the run since nothing can be accepted any more.
-    pub(super) fn give_up(&self) {
-        self.control.request(Level::Abort);
-    }
-
-    fn gave_up(&self) -> bool {
-        self.accept_failures.load(Ordering::Relaxed) >= super::accept::ACCEPT_FAILURES_MAX
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::connection::{Connection, Job};
 use super::deadlines::Deadlines;
-use super::options::Options;
+use super::lifecycle::Phase;
+use super::options::Limits;
 use super::output::SocketOutput;
-use super::shared::Phase;
 use crate::sys::clock::Time;
 
 /// One session of a loop.
@@ -34,6 +34,7 @@ pub(super) struct Ticket {
 /// The sessions of a loop.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
+    limits: Limits,
     slots: Vec<Option<Slot>>,
     free: Vec<u32>,
     entries: u32,
@@ -47,6 +48,10 @@ pub(super) struct Slots {
 }
 
 impl Slots {
+    pub(super) fn new(limits: Limits) -> Slots {
+        Slots { limits, ..Slots::default() }
+    }
+
     fn get_mut(&mut self, slot: u32) -> Option<&mut Slot> {
         self.slots.get_mut(slot as usize)?.as_mut()
     }
@@ -82,7 +87,6 @@ impl Slots {
         &mut self,
         ticket: Ticket,
         watched: bool,
-        options: &Options,
     ) -> Result<Option<Time>, Box<Connection>> {
         let phase = self.phase;
         // It may have had its turn, and even have been let go of, already.
@@ -94,16 +98,17 @@ impl Slots {
         {
             return Err(connection);
         }
-        Ok(self.time(ticket.slot, options))
+        Ok(self.time(ticket.slot))
     }
 
     /// Sets the deadline of a session that waits and has none yet, if there is to be one; when.
-    fn time(&mut self, slot: u32, options: &Options) -> Option<Time> {
+    fn time(&mut self, slot: u32) -> Option<Time> {
+        let limits = self.limits;
         let place = self.get_mut(slot)?;
         if place.deadline.is_some() {
             return None;
         }
-        place.deadline = place.connection.as_ref()?.deadline(options);
+        place.deadline = place.connection.as_ref()?.deadline(limits);
         let at = place.deadline?;
         self.deadlines.insert(at, slot);
         Some(at)
@@ -125,16 +130,11 @@ impl Slots {
     /// Puts a session back after its turn; its deadline, if it did not have one before: without a
     /// limit between packets, one begins with the first byte of a packet.
     #[inline]
-    pub(super) fn put_back(
-        &mut self,
-        slot: u32,
-        connection: Box<Connection>,
-        options: &Options,
-    ) -> Option<Time> {
+    pub(super) fn put_back(&mut self, slot: u32, connection: Box<Connection>) -> Option<Time> {
         self.running = None;
         let place = self.get_mut(slot)?;
         place.connection = Some(connection);
-        self.time(slot, options)
+        self.time(slot)
     }
 
     /// Whether a slot is this session's.
@@ -169,7 +169,7 @@ impl Slots {
     }
 
     /// A session that has to end now, for the phase or for its deadline.
-    pub(super) fn due(&mut self, now: Time, options: &Options) -> Option<(u32, Job)> {
+    pub(super) fn due(&mut self, now: Time) -> Option<(u32, Job)> {
         while let Some(slot) = self.sweep.pop() {
             let phase = self.phase;
             let waiting = self.get_mut(slot).filter(|place| place.arrived);
@@ -179,7 +179,7 @@ impl Slots {
             }
         }
         while let Some(slot) = self.deadlines.due(now) {
-            if self.expires(slot, now, options) {
+            if self.expires(slot, now) {
                 return Some((slot, Job::Expired));
             }
         }
@@ -187,9 +187,10 @@ impl Slots {
     }
 
     /// Looks at a session whose deadline was thought to have come.
-    fn expires(&mut self, slot: u32, now: Time, options: &Options) -> bool {
+    fn expires(&mut self, slot: u32, now: Time) -> bool {
+        let limits = self.limits;
         let Some(place) = self.get_mut(slot) else { return false };
-        place.deadline = place.connection.as_ref().and_then(|c| c.deadline(options));
+        place.deadline = place.connection.as_ref().and_then(|c| c.deadline(limits));
         let Some(at) = place.deadline else { return false };
         if at <= now {
             place.deadline = None;
@@ -206,106 +207,4 @@ impl Slots {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::log::Log;
-    use super::super::options::Threads;
-    use super::super::output::OutputSettings;
-    use super::*;
-    use crate::proto::negotiate::FilterTraits;
-    use crate::session::Session;
-    use std::os::unix::net::UnixStream;
-    use std::sync::atomic::AtomicUsize;
-    use std::time::Duration;
-
-    fn options() -> Options {
-        Options {
-            timeout: 10,
-            debug: 0,
-            max_data_size: Arc::new(AtomicUsize::new(65535)),
-            max_threads: 1,
-            threads: Threads::Pool,
-            stop_limit: super::super::options::STOP_LIMIT,
-        }
-    }
-
-    fn connection(number: u64, now: Time) -> Box<Connection> {
-        let (socket, _peer) = UnixStream::pair().unwrap();
-        let log = Arc::new(Log::new(b"test"));
-        let settings = Arc::new(OutputSettings { log, debug: 0, limit: None });
-        let output = Arc::new(SocketOutput::new(socket.into(), number, settings));
-        let max = options().max_data_size;
-        let session =
-            Session::new(FilterTraits::default(), Arc::<SocketOutput>::clone(&output), max);
-        Box::new(Connection::new(session, output, now))
-    }
-
-    /// Ten seconds after a time, when the sessions of these tests expire.
-    fn limit(now: Time) -> Time {
-        now.after(Duration::from_secs(10)).unwrap()
-    }
-
-    #[test]
-    fn a_session_that_was_let_go_of_before_it_has_arrived_keeps_its_new_slot() {
-        let (mut slots, now) = (Slots::default(), Time::now());
-        let first = slots.enter(connection(1, now)).unwrap();
-        // It can be read already, is taken for its turn, and let go of; another one gets its slot.
-        let one = slots.take(first.slot).unwrap();
-        slots.vacate(first.slot).unwrap();
-        let other = slots.enter(connection(2, now)).unwrap();
-        assert_eq!(other.slot, first.slot);
-        let again = slots.enter(one).unwrap();
-        assert_eq!(slots.arrive(first, true, &options()).unwrap(), None);
-        // Neither is taken for arrived by this: a stop does not end them yet.
-        assert!(slots.note(Phase::Abort) && slots.due(now, &options()).is_none());
-        for (ticket, number) in [(again, 1), (other, 2)] {
-            let back = slots.arrive(ticket, true, &options()).unwrap_err();
-            assert_eq!(back.output.session, number);
-        }
-    }
-
-    #[test]
-    fn a_stop_ends_those_that_have_arrived_and_gives_back_those_that_arrive() {
-        let (mut slots, now) = (Slots::default(), Time::now());
-        let here = slots.enter(connection(1, now)).unwrap();
-        assert_eq!(slots.arrive(here, true, &options()).unwrap(), Some(limit(now)));
-        let coming = slots.enter(connection(2, now)).unwrap();
-        assert!(slots.note(Phase::Drain) && !slots.note(Phase::Drain));
-        assert_eq!(slots.due(now, &options()), Some((here.slot, Job::End)));
-        assert_eq!(slots.due(now, &options()), None);
-        assert_eq!(slots.arrive(coming, true, &options()).unwrap_err().output.session, 2);
-    }
-
-    #[test]
-    fn what_cannot_be_watched_is_given_back() {
-        let (mut slots, now) = (Slots::default(), Time::now());
-        let ticket = slots.enter(connection(1, now)).unwrap();
-        assert_eq!(slots.arrive(ticket, false, &options()).unwrap_err().output.session, 1);
-        slots.vacate(ticket.slot).unwrap();
-        assert_eq!(slots.first_deadline(), None);
-    }
-
-    #[test]
-    fn a_deadline_is_set_once_and_found_when_it_comes() {
-        let (mut slots, now) = (Slots::default(), Time::now());
-        let ticket = slots.enter(connection(1, now)).unwrap();
-        let connection = slots.take(ticket.slot).unwrap();
-        assert_eq!(slots.running(), Some(ticket.slot));
-        // It had its turn before it has arrived: whoever comes second finds the deadline set.
-        assert_eq!(slots.put_back(ticket.slot, connection, &options()), Some(limit(now)));
-        assert_eq!(slots.arrive(ticket, true, &options()).unwrap(), None);
-        assert_eq!(slots.due(now, &options()), None);
-        assert_eq!(slots.due(limit(now), &options()), Some((ticket.slot, Job::Expired)));
-    }
-
-    #[test]
-    fn a_slot_that_is_vacated_leaves_the_turn_of_another_alone() {
-        let (mut slots, now) = (Slots::default(), Time::now());
-        let [one, two] = [1, 2].map(|n| slots.enter(connection(n, now)).unwrap());
-        let running = slots.take(one.slot).unwrap();
-        assert!(slots.holds(one.slot, &running.output) && !slots.holds(two.slot, &running.output));
-        slots.vacate(two.slot).unwrap();
-        assert_eq!(slots.running(), Some(one.slot));
-        slots.vacate(one.slot).unwrap();
-        assert_eq!(slots.running(), None);
-    }
-}
+mod tests;

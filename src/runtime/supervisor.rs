@@ -2,19 +2,18 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::lifecycle::{LINGER, Phase};
 use super::lost::{LOST_PAUSE, Lost};
 use super::options::{CHECK_BUSY, CHECK_IDLE};
-use super::pool::Work;
-use super::shared::{LINGER, Phase, Shared};
+use super::pool::Employer;
+use super::run::{Run, Work};
 use super::stop::Level;
 use crate::session::Filter;
 use crate::sys::clock;
 use crate::sys::log::Priority;
 use crate::sys::poller::{Events, Poller, Timeout};
-use crate::sys::thread::StateView;
 
 /// Time between two looks at the loops. A turn seen in two looks is taken for blocked.
 const TICK: Duration = Duration::from_millis(1);
@@ -32,7 +31,7 @@ const ENDING_MAX: Duration = Duration::from_secs(60);
 
 /// Looks after the loops of a run.
 pub(super) struct Supervisor<F> {
-    shared: Arc<Shared<F>>,
+    run: Arc<Run<F>>,
     poller: Poller,
     events: Events,
     /// The turn each loop was in at the last look, and in how many looks before that.
@@ -45,14 +44,14 @@ pub(super) struct Supervisor<F> {
 }
 
 impl<F: Filter + 'static> Supervisor<F> {
-    pub(super) fn new(shared: Arc<Shared<F>>) -> io::Result<Supervisor<F>> {
+    pub(super) fn new(run: Arc<Run<F>>) -> io::Result<Supervisor<F>> {
         let poller = Poller::new()?;
-        if let Some(waker) = shared.control.waker() {
+        if let Some(waker) = run.service.lifecycle.control.waker() {
             poller.add(waker, 0, false)?;
         }
-        let seen = vec![(0, 0); shared.loops.len()];
+        let seen = vec![(0, 0); run.loops.len()];
         Ok(Supervisor {
-            shared,
+            run,
             poller,
             events: Events::default(),
             seen,
@@ -64,40 +63,40 @@ impl<F: Filter + 'static> Supervisor<F> {
 
     /// Works until there is nothing left to supervise.
     pub(super) fn run(mut self) {
-        let control = self.shared.control;
+        let control = self.run.service.lifecycle.control;
         self.wait_until(None, |_| control.level() > Level::Run);
         let word = if control.level() == Level::Stop { "terminating" } else { "aborting" };
-        if self.shared.options.debug > 0 {
-            self.shared.log.status(Priority::Debug, word);
+        if self.run.service.options.debug > 0 {
+            self.run.service.log.status(Priority::Debug, word);
         }
-        self.shared.close_listener();
+        self.run.entrance.close(&self.run.loops);
         let began = Instant::now();
         let (drain, callbacks, all) = {
-            let options = &self.shared.options;
+            let options = &self.run.service.options;
             let parts = [options.drain_limit(), options.callback_limit(), options.stop_limit];
             parts.map(|limit| began.checked_add(limit)).into()
         };
         if control.level() == Level::Stop {
-            self.shared.enter_phase(Phase::Linger);
+            self.run.enter_phase(Phase::Linger);
             let linger = began.checked_add(LINGER);
-            self.wait_until(linger, |shared| {
-                shared.sessions() == 0 || control.level() == Level::Abort
+            self.wait_until(linger, |run| {
+                run.service.lifecycle.sessions() == 0 || control.level() == Level::Abort
             });
         }
         if control.level() == Level::Stop {
             self.drain(began, drain);
         }
-        self.shared.enter_phase(Phase::Abort);
+        self.run.enter_phase(Phase::Abort);
         self.reclaim();
-        self.wait_until(callbacks, |shared| shared.sessions() == 0);
-        let left_behind = self.report_left_behind() + self.shared.unreachable().count();
-        self.shared.enter_phase(Phase::Over);
+        self.wait_until(callbacks, |run| run.service.lifecycle.sessions() == 0);
+        let left_behind = self.report_left_behind() + self.run.unreachable().count();
+        self.run.enter_phase(Phase::Over);
         clock::beat(None);
-        self.shared.pool.dismiss();
+        self.run.pool.dismiss();
         // Threads stuck in a callback are not waited for. Others are, with sessions that were just
         // accepted or wait for a thread: they end without any callback.
         self.wait_until(all, |s| s.pool.live() <= left_behind);
-        let threads = self.shared.pool.live().saturating_sub(left_behind);
+        let threads = self.run.pool.live().saturating_sub(left_behind);
         let mut ending = 0;
         self.ending.0 = 0;
         self.wait_until(all, |s| {
@@ -112,13 +111,13 @@ impl<F: Filter + 'static> Supervisor<F> {
 
     /// Lets messages in hand be finished, within the grace and unless asked to end at once.
     fn drain(&mut self, began: Instant, deadline: Option<Instant>) {
-        let control = self.shared.control;
-        self.shared.enter_phase(Phase::Drain);
-        let drained = self.wait_until(deadline, |shared| {
-            shared.sessions() == 0 || control.level() == Level::Abort
+        let control = self.run.service.lifecycle.control;
+        self.run.enter_phase(Phase::Drain);
+        let drained = self.wait_until(deadline, |run| {
+            run.service.lifecycle.sessions() == 0 || control.level() == Level::Abort
         });
         if !drained {
-            let sessions = self.shared.sessions();
+            let sessions = self.run.service.lifecycle.sessions();
             let after = began.elapsed().as_secs();
             self.warn(&format!(
                 "{sessions} sessions are still open {after} s after the stop; breaking off"
@@ -128,28 +127,30 @@ impl<F: Filter + 'static> Supervisor<F> {
 
     /// Ends the sessions of loops whose owners wait and can't be woken to do it.
     fn reclaim(&self) {
-        for event_loop in self.shared.unreachable() {
-            while let Some(connection) = event_loop.reclaim(&self.shared) {
-                self.shared.dispatch(Work::End(connection));
+        for event_loop in self.run.unreachable() {
+            while let Some(connection) = event_loop.reclaim(self.run.service.lifecycle.phase()) {
+                self.run.dispatch(Work::End(connection));
             }
         }
     }
 
     fn warn(&self, text: &str) {
-        self.shared.log.line(Priority::Warning, text);
+        self.run.service.log.line(Priority::Warning, text);
     }
 
     /// Logs callbacks that have not returned; how many that are, each with a thread.
     fn report_left_behind(&self) -> usize {
         let mut count = 0;
-        for output in self.shared.detached().iter().filter(|output| !output.has_ended()) {
+        for output in
+            self.run.service.lifecycle.detached().iter().filter(|output| !output.has_ended())
+        {
             let Some(callback) = output.callback() else { continue };
             let text = format!(
                 "session {}: {} has not returned and is left behind; xxfi_close is not called",
                 output.session,
                 callback.callback_name()
             );
-            self.shared.log.line(Priority::Error, &text);
+            self.run.service.log.line(Priority::Error, &text);
             count += 1;
         }
         count
@@ -159,9 +160,9 @@ impl<F: Filter + 'static> Supervisor<F> {
     fn wait_until(
         &mut self,
         deadline: Option<Instant>,
-        mut done: impl FnMut(&Shared<F>) -> bool,
+        mut done: impl FnMut(&Run<F>) -> bool,
     ) -> bool {
-        while !done(&self.shared) {
+        while !done(&self.run) {
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
                 return false;
@@ -176,35 +177,34 @@ impl<F: Filter + 'static> Supervisor<F> {
     fn wait(&mut self, left: Option<Duration>) {
         let mut timeout = Some(TICK);
         if self.quiet >= QUIET_TICKS {
-            // SeqCst: see `Turn::begin`.
-            self.shared.supervisor_parked.store(true, Ordering::SeqCst);
-            if !self.shared.loops.iter().any(|l| l.turn.look().1) {
+            self.run.parked.park();
+            if !self.run.loops.iter().any(|l| l.turn.look().1) {
                 timeout = None;
             }
         }
         let ending = (self.ending.0 > 0).then_some(self.ending.1);
-        let retry = self.shared.pool.is_short().then_some(SHORT_OF_THREADS);
+        let retry = self.run.pool.is_short().then_some(SHORT_OF_THREADS);
         let beat = self.beat();
         let timeout = [timeout, left, retry, ending, beat].into_iter().flatten().min();
         let timeout = timeout.map_or(CHECK_IDLE, |timeout| timeout.min(CHECK_IDLE));
         if self.poller.wait(&mut self.events, &Timeout::new(Some(timeout))).is_err() {
-            self.shared.lose(Lost::Supervisor);
+            self.run.service.lifecycle.lose(Lost::Supervisor);
             std::thread::sleep(LOST_PAUSE);
         }
         if self.events.keys().next().is_some() {
-            if let Some(waker) = self.shared.control.waker() {
+            if let Some(waker) = self.run.service.lifecycle.control.waker() {
                 waker.clear();
             }
         }
-        self.shared.supervisor_parked.store(false, Ordering::Relaxed);
+        self.run.parked.unpark();
         self.beat();
     }
 
     /// Keeps the clock of deadlines going while there are sessions that have one; how long the next
     /// call may take to come.
     fn beat(&self) -> Option<Duration> {
-        let sessions = self.shared.sessions() > 0;
-        let interval = self.shared.options.beat().filter(|_| sessions);
+        let sessions = self.run.service.lifecycle.sessions() > 0;
+        let interval = self.run.service.options.beat().filter(|_| sessions);
         clock::beat(interval);
         interval
     }
@@ -212,12 +212,12 @@ impl<F: Filter + 'static> Supervisor<F> {
     /// Looks at each loop, and passes on those whose thread is blocked.
     fn look(&mut self) {
         let (before, pause) = self.ending;
-        let ending = self.shared.pool.join_ended();
+        let ending = self.run.pool.join_ended();
         let pause = if ending > before { ENDING_MIN } else { (pause * 2).min(ENDING_MAX) };
         self.ending = (ending, pause);
-        self.shared.reinforce();
+        self.run.reinforce();
         let mut busy = false;
-        for (index, event_loop) in self.shared.loops.iter().enumerate() {
+        for (index, event_loop) in self.run.loops.iter().enumerate() {
             let (turn, in_turn) = event_loop.turn.look();
             let Some(seen) = self.seen.get_mut(index) else { continue };
             let (before, looks) = *seen;
@@ -227,19 +227,18 @@ impl<F: Filter + 'static> Supervisor<F> {
             if !in_turn || looks == 0 {
                 continue;
             }
-            let computes = || event_loop.owner.lock().as_ref().is_some_and(StateView::could_run);
-            if looks < BUSY_LOOKS && computes() {
+            if looks < BUSY_LOOKS && event_loop.owner_could_run() {
                 continue;
             }
             if event_loop.turn.end(turn) {
-                let detach = |output: &_| self.shared.detach(output);
+                let detach = |output: &_| self.run.service.lifecycle.detach(output);
                 if let Some(output) = event_loop.let_go(detach) {
                     output.hold_no_more();
                     if let Some(command) = output.callback() {
-                        self.shared.estimates.blocked(command);
+                        self.run.service.estimates.blocked(command);
                     }
                 }
-                self.shared.dispatch(Work::Loop(index));
+                self.run.dispatch(Work::Loop(index));
             }
         }
         self.quiet = if busy { 0 } else { self.quiet.saturating_add(1) };
@@ -254,9 +253,9 @@ impl<F: Filter + 'static> Supervisor<F> {
             return;
         }
         self.checked = Instant::now();
-        let lost = self.shared.find_lost();
+        let lost = self.run.find_lost();
         if let Some(lost) = lost.or((!self.poller.is_intact()).then_some(Lost::Supervisor)) {
-            self.shared.lose(lost);
+            self.run.service.lifecycle.lose(lost);
         }
     }
 }

@@ -1,6 +1,7 @@
-//! Who owns a loop: a count of turns that two threads may try to end.
+//! Who owns a loop: a count of turns that two threads may try to end. And whether somebody waits for
+//! a turn to begin.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::sys::jitter::jitter;
 
@@ -15,8 +16,8 @@ pub(super) struct Turn(AtomicU64);
 impl Turn {
     pub(super) fn begin(&self) -> u64 {
         let turn = self.0.load(Ordering::Relaxed) + 1;
-        // SeqCst: ordered before the look at `supervisor_parked`, as the supervisor sets that
-        // before it looks here; one of the two sees the other.
+        // SeqCst: ordered before the look at `Parked`, as the supervisor sets that before it looks
+        // here; one of the two sees the other.
         self.0.store(turn, Ordering::SeqCst);
         jitter();
         turn
@@ -33,5 +34,33 @@ impl Turn {
     pub(super) fn look(&self) -> (u64, bool) {
         let turn = self.0.load(Ordering::SeqCst);
         (turn, turn & 1 == 1)
+    }
+}
+
+/// Whether the supervisor sleeps until a turn begins.
+#[derive(Debug, Default)]
+pub(super) struct Parked(AtomicBool);
+
+impl Parked {
+    /// The supervisor is about to sleep, unless it finds a turn under way after this.
+    pub(super) fn park(&self) {
+        // SeqCst: see `Turn::begin`.
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// The supervisor is awake.
+    pub(super) fn unpark(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+
+    /// For a thread that has begun a turn.
+    #[inline]
+    pub(super) fn is_parked(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// Whether the caller is the one to wake it.
+    pub(super) fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
     }
 }

@@ -1,43 +1,39 @@
 //! The order of the files within `src/runtime`.
 
-use crate::graph::circles;
 use crate::modules::graph_of;
-use std::collections::BTreeSet;
 
-/// Files that still need each other. The list may only become shorter.
-const KNOT: &[&str] = &[
-    "accept",
-    "connection",
-    "drive",
-    "event_loop",
-    "lost",
-    "own_thread",
-    "pool",
-    "shared",
-    "slots",
-];
-
-/// From the top down: a file uses files of rows below its own only. Those of the knot also use
-/// each other.
+/// From the top down: a file uses files of rows below its own only.
 const ROWS: &[&[&str]] = &[
     // Only shows what others see of the layer.
     &["mod"],
     // One run, from the first thread to the last.
     &["serve"],
-    &["receive", "supervisor"],
-    KNOT,
+    // What the threads do: those of the pool, and the one that called `smfi_main`.
+    &["supervisor", "work"],
+    // The owner of a loop: waits, serves, accepts, keeps deadlines.
+    &["drive"],
+    // Connections come in; sessions are served outside of loops.
+    &["accept", "spare"],
+    // The loops, the pool and the listener of one run, put together; where a session is placed.
+    &["run"],
+    &["entrance", "own_thread"],
+    // A poller and the sessions it watches; a turn whatever its callbacks do.
+    &["conduct", "event_loop"],
+    // The sessions of a loop; the work of a turn.
+    &["receive", "slots"],
+    // A session with its socket.
+    &["connection"],
+    // What every session is served with.
+    &["service"],
+    // Phase, count of sessions, why the run ends; threads for any kind of work.
+    &["lifecycle", "pool"],
     &["output", "signals"],
-    &["crew", "deadlines", "estimates", "log", "options", "partial", "stop", "turn"],
+    &["crew", "deadlines", "estimates", "log", "lost", "options", "partial", "stop", "turn"],
 ];
 
 /// Path of a file from the root of the package, with its name in the table.
 fn file(name: &str) -> String {
     format!("src/runtime/{name}.rs")
-}
-
-/// The files of the knot.
-pub(crate) fn knot() -> BTreeSet<String> {
-    KNOT.iter().map(|name| file(name)).collect()
 }
 
 fn row(path: &str) -> Option<usize> {
@@ -48,15 +44,13 @@ fn row(path: &str) -> Option<usize> {
 fn files_of_the_runtime_use_only_those_below() {
     let graph = graph_of("src");
     let mut offenders = Vec::new();
-    let knot = knot();
     for (from, uses) in graph.iter().filter(|(from, _)| from.starts_with("src/runtime/")) {
         let Some(here) = row(from) else {
             offenders.push(format!("{from} is in no row of the table"));
             continue;
         };
         for to in uses {
-            let both = knot.contains(from) && knot.contains(to);
-            if row(to).is_some_and(|there| there <= here) && !both {
+            if row(to).is_some_and(|there| there <= here) {
                 offenders.push(format!("{from} uses {to}, which is not below it"));
             }
         }
@@ -67,12 +61,4 @@ fn files_of_the_runtime_use_only_those_below() {
         }
     }
     assert!(offenders.is_empty(), "{}", offenders.join("\n"));
-}
-
-#[test]
-fn the_knot_names_only_files_that_are_in_it() {
-    let tied: BTreeSet<String> =
-        circles(&graph_of("src")).into_iter().flat_map(|(files, _)| files).collect();
-    let free: Vec<String> = knot().difference(&tied).cloned().collect();
-    assert!(free.is_empty(), "no longer in a circle, take them off the list: {free:?}");
 }

@@ -1,0 +1,84 @@
+//! The listening socket of a run, and what has gone wrong with it.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use super::event_loop::EventLoop;
+use crate::net::listener::Listener;
+use crate::sys::clock::Time;
+use crate::sys::jitter::Mutex;
+
+/// Time between two log lines about descriptors or memory that have run out: a filter at its limit runs
+/// out again with each session that ends and lets the next one in.
+const EXHAUSTION_LOG_INTERVAL: Duration = Duration::from_secs(60);
+/// Consecutive errors of `accept` after which the run is given up, as in the reference.
+const FAILURES_MAX: u32 = 16;
+
+/// The listening socket.
+#[derive(Debug)]
+pub(super) struct Entrance {
+    /// `None` once the run is stopping.
+    listener: Mutex<Option<Arc<Listener>>>,
+    /// Consecutive errors of `accept` that are not the peer's.
+    failures: AtomicU32,
+    /// Running out of descriptors is not logged before.
+    exhaustion_log_after: Mutex<Option<Time>>,
+}
+
+impl Entrance {
+    pub(super) fn new(listener: Listener) -> Entrance {
+        Entrance {
+            listener: Mutex::new(Some(Arc::new(listener))),
+            failures: AtomicU32::new(0),
+            exhaustion_log_after: Mutex::default(),
+        }
+    }
+
+    /// The listening socket, unless the run is stopping.
+    pub(super) fn listener(&self) -> Option<Arc<Listener>> {
+        self.listener.lock().clone()
+    }
+
+    /// Has a loop accept connections, unless the run is stopping.
+    pub(super) fn open(&self, event_loop: &EventLoop) -> io::Result<()> {
+        // Under the lock, so that no loop watches the socket after `close`.
+        self.listener.lock().as_deref().map_or(Ok(()), |listener| event_loop.listen(listener))
+    }
+
+    /// Closes the listening socket, which these loops may be watching, and removes its file.
+    pub(super) fn close(&self, loops: &[EventLoop]) {
+        let Some(listener) = self.listener.lock().take() else { return };
+        // Another process may have it as well; closing it here does not end its being watched then.
+        for event_loop in loops {
+            event_loop.ignore(&listener);
+        }
+        listener.remove_file();
+    }
+
+    /// Takes note of a connection.
+    pub(super) fn accepted(&self) {
+        self.failures.store(0, Ordering::Relaxed);
+    }
+
+    /// Takes note of an error that is not the peer's; how many there have been without a connection.
+    pub(super) fn failed(&self) -> u32 {
+        self.failures.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Whether accepting has failed for good.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failures.load(Ordering::Relaxed) >= FAILURES_MAX
+    }
+
+    /// Whether running out of descriptors or memory is to be logged.
+    pub(super) fn exhaustion_is_news(&self, now: Time) -> bool {
+        let mut next = self.exhaustion_log_after.lock();
+        let news = next.is_none_or(|next| next <= now);
+        if news {
+            *next = now.after(EXHAUSTION_LOG_INTERVAL);
+        }
+        news
+    }
+}

@@ -1,0 +1,145 @@
+//! How far a run has come, and which sessions it has.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use super::log::Log;
+use super::lost::Lost;
+use super::output::SocketOutput;
+use super::stop::{Control, Level};
+use crate::sys::jitter::{Mutex, jitter};
+use crate::sys::log::Priority;
+
+/// How far a run has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(super) enum Phase {
+    /// Serving.
+    #[default]
+    Serve = 0,
+    /// No new connections; sessions between messages are closed that have been silent for a while.
+    Linger = 1,
+    /// Messages in hand are finished, other sessions are closed.
+    Drain = 2,
+    /// Messages in hand are broken off.
+    Abort = 3,
+    /// Threads leave.
+    Over = 4,
+}
+
+/// How long a stop waits for the next command of an MTA that has just been answered. Those in the
+/// middle of a conversation send it within that time.
+pub(super) const LINGER: Duration = Duration::from_millis(50);
+
+/// The phase of a run, its sessions, and why it ends if it has not been asked to.
+#[derive(Debug)]
+pub(super) struct Lifecycle {
+    pub(super) control: &'static Control,
+    log: Arc<Log>,
+    /// The supervisor has a clock to keep going while there are sessions, at shorter intervals than
+    /// it looks by itself.
+    clocked: bool,
+    phase: AtomicU8,
+    /// Sessions that have not had their close callback yet.
+    sessions: AtomicUsize,
+    next_session: AtomicU64,
+    /// Sessions that run on a thread of their own for now, by number.
+    detached: Mutex<HashMap<u64, Arc<SocketOutput>>>,
+    /// A descriptor of the run is lost: why it ends.
+    lost: OnceLock<Lost>,
+}
+
+impl Lifecycle {
+    pub(super) fn new(control: &'static Control, log: Arc<Log>, clocked: bool) -> Lifecycle {
+        Lifecycle {
+            control,
+            log,
+            clocked,
+            phase: AtomicU8::new(Phase::Serve as u8),
+            sessions: AtomicUsize::new(0),
+            next_session: AtomicU64::new(1),
+            detached: Mutex::default(),
+            lost: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::SeqCst) {
+            0 => Phase::Serve,
+            1 => Phase::Linger,
+            2 => Phase::Drain,
+            3 => Phase::Abort,
+            _ => Phase::Over,
+        }
+    }
+
+    /// Whether no callback but those that end a session may begin.
+    pub(super) fn is_aborting(&self) -> bool {
+        // Acquire pairs with the store in `enter`.
+        self.phase.load(Ordering::Acquire) >= Phase::Abort as u8
+    }
+
+    /// Moves on; those who wait are told by the caller.
+    pub(super) fn enter(&self, phase: Phase) {
+        jitter();
+        // SeqCst: see `end_session`.
+        self.phase.store(phase as u8, Ordering::SeqCst);
+    }
+
+    pub(super) fn sessions(&self) -> usize {
+        self.sessions.load(Ordering::SeqCst)
+    }
+
+    /// A number for a session that begins.
+    pub(super) fn begin_session(&self) -> u64 {
+        jitter();
+        let first = self.sessions.fetch_add(1, Ordering::AcqRel) == 0;
+        if first && self.clocked {
+            // From now on the supervisor has a clock to keep going, before it looks by itself.
+            self.control.wake();
+        }
+        self.next_session.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Takes note that a session has had its close callback.
+    pub(super) fn end_session(&self) {
+        jitter();
+        // SeqCst: the supervisor enters a phase and then looks at the sessions, this does it the
+        // other way round, and one of the two must see the other.
+        if self.sessions.fetch_sub(1, Ordering::SeqCst) == 1 && self.phase() > Phase::Serve {
+            self.control.wake();
+        }
+    }
+
+    /// Takes note of a session that runs on a thread of its own.
+    pub(super) fn detach(&self, output: &Arc<SocketOutput>) {
+        self.detached.lock().insert(output.session, Arc::clone(output));
+    }
+
+    pub(super) fn undetach(&self, session: u64) {
+        self.detached.lock().remove(&session);
+    }
+
+    /// Sessions whose callbacks are running on threads of their own.
+    pub(super) fn detached(&self) -> Vec<Arc<SocketOutput>> {
+        self.detached.lock().values().cloned().collect()
+    }
+
+    /// Ends the run, since a descriptor of it is lost.
+    ///
+    /// Without the listener, messages in hand can be finished. The reason is logged at once: what sessions
+    /// that are broken off log comes after it.
+    pub(super) fn lose(&self, what: Lost) {
+        if self.lost.set(what).is_ok() {
+            self.log.line(Priority::Error, &what.to_string());
+        }
+        self.control.request(if what == Lost::Listener { Level::Stop } else { Level::Abort });
+    }
+
+    /// The descriptor that was lost first.
+    pub(super) fn lost(&self) -> Option<Lost> {
+        self.lost.get().copied()
+    }
+}

@@ -1,0 +1,47 @@
+//! What every session of a run is served with.
+
+use std::sync::Arc;
+
+use super::estimates::Estimates;
+use super::lifecycle::Lifecycle;
+use super::log::Log;
+use super::options::{CHECK_IDLE, Options};
+use super::output::OutputSettings;
+use super::stop::Control;
+use crate::proto::command::Command;
+use crate::session::Filter;
+
+/// The filter, its settings, and how far its run has come: all that a session sees of the run.
+pub(super) struct Service<F> {
+    pub(super) filter: F,
+    pub(super) options: Options,
+    pub(super) log: Arc<Log>,
+    pub(super) output_settings: Arc<OutputSettings>,
+    pub(super) estimates: Estimates,
+    pub(super) lifecycle: Lifecycle,
+}
+
+impl<F: Filter> Service<F> {
+    pub(super) fn new(
+        filter: F,
+        options: Options,
+        log: Arc<Log>,
+        control: &'static Control,
+    ) -> Service<F> {
+        let output_settings = Arc::new(OutputSettings {
+            log: Arc::clone(&log),
+            debug: options.debug,
+            limit: options.limits().packet,
+        });
+        let clocked = options.beat().is_some_and(|beat| beat < CHECK_IDLE);
+        let lifecycle = Lifecycle::new(control, Arc::clone(&log), clocked);
+        let estimates = Estimates::default();
+        Service { filter, options, log, output_settings, estimates, lifecycle }
+    }
+
+    /// Whether a command's callback is too slow to run in a loop.
+    #[inline]
+    pub(super) fn hands_over(&self, command: Command) -> bool {
+        self.estimates.is_slow(command) && self.filter.serves(command)
+    }
+}

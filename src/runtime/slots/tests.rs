@@ -1,0 +1,93 @@
+use super::*;
+use crate::proto::negotiate::FilterTraits;
+use crate::runtime::log::Log;
+use crate::runtime::output::OutputSettings;
+use crate::session::Session;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+fn slots() -> Slots {
+    let limit = Some(Duration::from_secs(10));
+    Slots::new(Limits { idle: limit, packet: limit })
+}
+
+fn connection(number: u64, now: Time) -> Box<Connection> {
+    let (socket, _peer) = UnixStream::pair().unwrap();
+    let log = Arc::new(Log::new(b"test"));
+    let settings = Arc::new(OutputSettings { log, debug: 0, limit: None });
+    let output = Arc::new(SocketOutput::new(socket.into(), number, settings));
+    let max = Arc::new(AtomicUsize::new(65535));
+    let session = Session::new(FilterTraits::default(), Arc::<SocketOutput>::clone(&output), max);
+    Box::new(Connection::new(session, output, now))
+}
+
+/// Ten seconds after a time, when the sessions of these tests expire.
+fn limit(now: Time) -> Time {
+    now.after(Duration::from_secs(10)).unwrap()
+}
+
+#[test]
+fn a_session_that_was_let_go_of_before_it_has_arrived_keeps_its_new_slot() {
+    let (mut slots, now) = (slots(), Time::now());
+    let first = slots.enter(connection(1, now)).unwrap();
+    // It can be read already, is taken for its turn, and let go of; another one gets its slot.
+    let one = slots.take(first.slot).unwrap();
+    slots.vacate(first.slot).unwrap();
+    let other = slots.enter(connection(2, now)).unwrap();
+    assert_eq!(other.slot, first.slot);
+    let again = slots.enter(one).unwrap();
+    assert_eq!(slots.arrive(first, true).unwrap(), None);
+    // Neither is taken for arrived by this: a stop does not end them yet.
+    assert!(slots.note(Phase::Abort) && slots.due(now).is_none());
+    for (ticket, number) in [(again, 1), (other, 2)] {
+        let back = slots.arrive(ticket, true).unwrap_err();
+        assert_eq!(back.output.session, number);
+    }
+}
+
+#[test]
+fn a_stop_ends_those_that_have_arrived_and_gives_back_those_that_arrive() {
+    let (mut slots, now) = (slots(), Time::now());
+    let here = slots.enter(connection(1, now)).unwrap();
+    assert_eq!(slots.arrive(here, true).unwrap(), Some(limit(now)));
+    let coming = slots.enter(connection(2, now)).unwrap();
+    assert!(slots.note(Phase::Drain) && !slots.note(Phase::Drain));
+    assert_eq!(slots.due(now), Some((here.slot, Job::End)));
+    assert_eq!(slots.due(now), None);
+    assert_eq!(slots.arrive(coming, true).unwrap_err().output.session, 2);
+}
+
+#[test]
+fn what_cannot_be_watched_is_given_back() {
+    let (mut slots, now) = (slots(), Time::now());
+    let ticket = slots.enter(connection(1, now)).unwrap();
+    assert_eq!(slots.arrive(ticket, false).unwrap_err().output.session, 1);
+    slots.vacate(ticket.slot).unwrap();
+    assert_eq!(slots.first_deadline(), None);
+}
+
+#[test]
+fn a_deadline_is_set_once_and_found_when_it_comes() {
+    let (mut slots, now) = (slots(), Time::now());
+    let ticket = slots.enter(connection(1, now)).unwrap();
+    let connection = slots.take(ticket.slot).unwrap();
+    assert_eq!(slots.running(), Some(ticket.slot));
+    // It had its turn before it has arrived: whoever comes second finds the deadline set.
+    assert_eq!(slots.put_back(ticket.slot, connection), Some(limit(now)));
+    assert_eq!(slots.arrive(ticket, true).unwrap(), None);
+    assert_eq!(slots.due(now), None);
+    assert_eq!(slots.due(limit(now)), Some((ticket.slot, Job::Expired)));
+}
+
+#[test]
+fn a_slot_that_is_vacated_leaves_the_turn_of_another_alone() {
+    let (mut slots, now) = (slots(), Time::now());
+    let [one, two] = [1, 2].map(|n| slots.enter(connection(n, now)).unwrap());
+    let running = slots.take(one.slot).unwrap();
+    assert!(slots.holds(one.slot, &running.output) && !slots.holds(two.slot, &running.output));
+    slots.vacate(two.slot).unwrap();
+    assert_eq!(slots.running(), Some(one.slot));
+    slots.vacate(one.slot).unwrap();
+    assert_eq!(slots.running(), None);
+}
