@@ -14,6 +14,7 @@ mod progress;
 mod reply;
 mod run;
 mod setmlreply;
+mod settings;
 mod socket;
 pub mod types;
 

@@ -4,44 +4,14 @@ use std::ffi::{c_char, c_int, c_uint};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
-use parking_lot::Mutex;
-
 use super::callbacks::{CFilter, version_fits};
 use super::guard::{guard, guard_system, text};
+use super::settings::SETTINGS;
 use super::socket;
 use super::types::{MI_FAILURE, MI_SUCCESS, c_bool, smfiDesc};
 use crate::proto::codes::{DEFAULT_MAX_DATA_SIZE, LIBRARY_VERSION};
 use crate::runtime::Log;
 use crate::sys::log::Priority;
-
-/// Connections. Backlog if the headers' SOMAXCONN is smaller.
-const BACKLOG_MIN: c_int = 20;
-/// Seconds. Default of `smfi_settimeout`: longer than any MTA waits, so that the MTA gives up
-/// first.
-const DEFAULT_TIMEOUT: c_int = 7210;
-
-/// What the functions below have set, process-wide.
-pub(super) struct Settings {
-    pub(super) filter: Option<(CFilter, Arc<Log>)>,
-    pub(super) connection: Option<Vec<u8>>,
-    pub(super) backlog: c_int,
-    pub(super) debug: c_int,
-    pub(super) timeout: c_int,
-    pub(super) socket: socket::State,
-}
-
-const BACKLOG: c_int = if libc::SOMAXCONN > BACKLOG_MIN { libc::SOMAXCONN } else { BACKLOG_MIN };
-
-/// Locked for moments only: never while a callback or a run is under way, a name is looked up or a line
-/// is logged.
-pub(super) static SETTINGS: Mutex<Settings> = Mutex::new(Settings {
-    filter: None,
-    connection: None,
-    backlog: BACKLOG,
-    debug: 0,
-    timeout: DEFAULT_TIMEOUT,
-    socket: socket::State::new(),
-});
 
 /// Bytes; of all sessions, those that are open too.
 pub(super) static MAX_DATA_SIZE: LazyLock<Arc<AtomicUsize>> =

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::guard::{Failed, guard_system};
-use super::process::{MAX_DATA_SIZE, SETTINGS};
+use super::process::MAX_DATA_SIZE;
+use super::settings::SETTINGS;
 use super::socket;
 use super::types::MI_SUCCESS;
 use crate::proto::printable::quote;

@@ -5,38 +5,11 @@ use std::sync::Arc;
 use parking_lot::Condvar;
 
 use super::guard::Failed;
-use super::process::SETTINGS;
+use super::settings::{SETTINGS, Socket};
 use crate::net::listener::Listener;
 use crate::proto::printable::quote;
 use crate::runtime::Log;
 use crate::sys::log::Priority;
-
-/// What became of the socket, in [`SETTINGS`].
-pub(super) struct State {
-    /// Open, for the next run.
-    listener: Option<Listener>,
-    /// The process of the thread that is opening it. Others of that process wait; a child forked
-    /// meanwhile has no such thread.
-    opening: Option<u32>,
-    /// The run that has it: its process, and the connection specification.
-    run: Option<(u32, Vec<u8>)>,
-    /// Descriptors that runs were given and have closed.
-    given: Vec<i32>,
-}
-
-impl State {
-    pub(super) const fn new() -> State {
-        State { listener: None, opening: None, run: None, given: Vec::new() }
-    }
-
-    /// Whether a run of this process has the socket, or one of the parent that forked it meanwhile, to
-    /// whom the address belongs.
-    fn is_with_run(&self, connection: &[u8]) -> bool {
-        self.run
-            .as_ref()
-            .is_some_and(|(process, served)| *process == std::process::id() || served == connection)
-    }
-}
 
 /// Signalled when a thread has finished opening the socket.
 static OPENED: Condvar = Condvar::new();
@@ -45,10 +18,10 @@ static OPENED: Condvar = Condvar::new();
 ///
 /// `remove`: a socket file that is at the path already is removed first.
 pub(super) fn open(remove: bool) -> Result<(), Failed> {
-    open_unless(remove, State::is_with_run)
+    open_unless(remove, Socket::is_with_run)
 }
 
-fn open_unless(remove: bool, busy: impl Fn(&State, &[u8]) -> bool) -> Result<(), Failed> {
+fn open_unless(remove: bool, busy: impl Fn(&Socket, &[u8]) -> bool) -> Result<(), Failed> {
     let process = std::process::id();
     let mut settings = SETTINGS.lock();
     while settings.socket.opening == Some(process) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::header::{Declaration, sentences};
-use super::mdoc::{Names, argument, text};
+use super::mdoc::{NOTICE, Names, argument, text};
 
 /// Sections that `man/src` may have, in the order of a page.
 const ADDED: [&str; 6] =
@@ -153,7 +153,7 @@ pub(crate) fn page(declaration: &Declaration, added: &str, pages: &[String], dat
     let caveats = if caveats.is_empty() { "".into() } else { format!(".Sh CAVEATS\n{caveats}") };
     format!(
         "{}.Dd {date}\n.Dt {} 3\n.Os\n.Sh NAME\n.Nm {name}\n.Nd {}\n.Sh SYNOPSIS\n{}.Sh DESCRIPTION\n{body}.Sh SEE ALSO\n{more}{caveats}",
-        super::NOTICE,
+        NOTICE,
         name.to_uppercase(),
         meaning(declaration),
         synopsis(declaration),

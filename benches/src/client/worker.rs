@@ -1,7 +1,8 @@
 //! One thread of the generator.
 
 use super::connection::{Connection, open, receive, send_some};
-use super::{Outcome, Plan, Shared};
+use super::outcome::Outcome;
+use super::plan::{Plan, Shared};
 use c_tests::{Error, Result};
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};

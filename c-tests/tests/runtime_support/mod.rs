@@ -14,12 +14,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-pub(crate) use session::Session;
-
-/// How long anything may take before the test fails; far more than it does take.
-pub(crate) const BOUND: Duration = Duration::from_secs(60);
+pub(crate) use session::{BOUND, Session};
 
 /// Events of a filter, as they come.
 #[derive(Default)]

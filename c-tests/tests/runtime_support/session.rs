@@ -1,8 +1,11 @@
 //! The MTA's end of a session with `runtime.c`.
 
-use super::BOUND;
 use milter_mta::wire::command::Origin;
 use milter_mta::{Client, ClientError, OwnedPacket};
+use std::time::Duration;
+
+/// How long anything may take before the test fails; far more than it does take.
+pub(crate) const BOUND: Duration = Duration::from_secs(60);
 
 /// An MTA's connection.
 pub(crate) struct Session {

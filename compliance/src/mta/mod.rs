@@ -4,7 +4,7 @@ use crate::observation::{Observation, replace_volatile};
 use crate::smtp::Smtp;
 use c_tests::error::run;
 use c_tests::milter::POLL;
-use c_tests::{Error, Result};
+use c_tests::{Error, Result, public};
 use std::ffi::OsStr;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -18,10 +18,8 @@ use tempfile::TempDir;
 mod process;
 mod setup;
 
-use process::Process;
+use process::{ADVICE, Process};
 pub use setup::{Kind, Setup};
-
-const ADVICE: &str = "scripts/test.sh prepares a machine for these tests";
 
 /// How long mail may take before the test fails; it usually takes a tenth of a second.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -50,6 +48,16 @@ pub struct Mta {
     port: u16,
     /// SMTP connections made to it so far.
     sessions: AtomicUsize,
+}
+
+impl Setup {
+    /// Starts it.
+    pub fn start(self) -> Result<Mta> {
+        let kind = self.kind;
+        let dir = public::tempdir()?;
+        let (process, port) = self.launch(dir.path())?;
+        Ok(Mta { _process: process, kind, dir, port, sessions: AtomicUsize::new(0) })
+    }
 }
 
 impl Mta {

@@ -1,10 +1,11 @@
 //! The script that runs an MTA for as long as its standard input is held open.
 
-use super::ADVICE;
 use c_tests::{Error, Result};
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+
+pub(super) const ADVICE: &str = "scripts/test.sh prepares a machine for these tests";
 
 /// A running script; dropping it stops its MTA, and so does the end of this process, however it comes.
 #[derive(Debug)]

@@ -1,11 +1,10 @@
 //! Which MTA, with which milters and settings.
 
-use super::{Mta, Process};
+use super::process::Process;
 use crate::filter::{free_port, postfix_notation};
-use c_tests::{Packages, Result, public, start};
+use c_tests::{Packages, Result, start};
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::AtomicUsize;
 
 /// Which MTA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,8 +91,8 @@ impl Setup {
         self
     }
 
-    /// Starts it.
-    pub fn start(self) -> Result<Mta> {
+    /// Starts it with `dir` for its files; its script, and its SMTP port on 127.0.0.1.
+    pub(super) fn launch(self, dir: &Path) -> Result<(Process, u16)> {
         let Self { kind, milters, mut lines } = self;
         match kind {
             Kind::Postfix => {
@@ -103,11 +102,9 @@ impl Setup {
             }
             Kind::Sendmail => lines.extend(milters),
         }
-        let dir = public::tempdir()?;
         let port = free_port()?;
         let mut script = kind.script()?;
-        script.arg("run").arg(dir.path()).arg(port.to_string()).args(lines);
-        let process = Process::start(&mut script)?;
-        Ok(Mta { _process: process, kind, dir, port, sessions: AtomicUsize::new(0) })
+        script.arg("run").arg(dir).arg(port.to_string()).args(lines);
+        Ok((Process::start(&mut script)?, port))
     }
 }

@@ -3,19 +3,14 @@
 use c_tests::{Error, Result};
 use milter_mta::mail::{Envelope, Message};
 use milter_mta::session::{ClientInfo, Event, Mta, Profile, Session, Stage, Timeouts};
-use milter_mta::wire::Command;
-use milter_mta::{Client, ConnSpec, Offer, OwnedPacket};
-use std::net::Ipv4Addr;
-use std::time::Duration;
+use milter_mta::{Client, ConnSpec, Offer};
 
+mod mail;
 mod stalwart;
 
+pub use mail::Mail;
+use mail::{CLIENT, PATIENCE, sent};
 use stalwart::stalwart;
-
-/// A filter that says nothing for so long fails the test.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 5);
 
 /// An MTA to play.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,17 +167,6 @@ impl Played {
     }
 }
 
-/// A message to play.
-#[derive(Clone, Copy, Debug)]
-pub struct Mail<'a> {
-    /// Envelope sender, without brackets.
-    pub sender: &'a str,
-    /// Envelope recipients, likewise.
-    pub recipients: &'a [&'a str],
-    /// Header and body, with LF line ends.
-    pub text: &'a str,
-}
-
 fn show(event: Event<'_>) -> String {
     match event {
         Event::Sent(command) => sent(command),
@@ -190,16 +174,4 @@ fn show(event: Event<'_>) -> String {
         Event::Unanswered => "< (nothing, as agreed)".to_owned(),
         Event::Remark(remark) => format!("({remark})"),
     }
-}
-
-/// Letter and payload.
-fn sent(command: &Command<'_>) -> String {
-    let mut bytes = Vec::new();
-    command.encode(&mut bytes);
-    // The first four are the length.
-    format!("> {}", bytes[4..].escape_ascii())
-}
-
-fn received(packet: &OwnedPacket) -> String {
-    format!("< {}{}", packet.letter.escape_ascii(), packet.payload.escape_ascii())
 }

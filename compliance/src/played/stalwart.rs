@@ -1,6 +1,6 @@
 //! Stalwart's way: a connection for each stage, each telling the session from its beginning.
 
-use super::{CLIENT, Mail, PATIENCE, received, sent};
+use super::mail::{CLIENT, Mail, PATIENCE, received, sent};
 use c_tests::{Error, Result};
 use milter_mta::wire::{Command, Origin};
 use milter_mta::{Agreement, Client, ConnSpec, Offer};

@@ -1,12 +1,12 @@
 //! Messages in files.
 
-use super::{Header, Message};
+use super::header::Header;
 
 /// Reads headers up to the first line that is none, then the body.
 ///
 /// A first line `From …` of an mbox is left out. A line that is neither a header nor a
 /// continuation ends the headers even without the empty line, as in MTAs.
-pub(super) fn parse(bytes: &[u8]) -> Message {
+pub(super) fn parse(bytes: &[u8]) -> (Vec<Header>, Vec<u8>) {
     let mut headers: Vec<Header> = Vec::new();
     let mut rest = bytes;
     if rest.starts_with(b"From ") {
@@ -31,7 +31,7 @@ pub(super) fn parse(bytes: &[u8]) -> Message {
         }
         rest = after;
     }
-    Message { headers, body: with_crlf(rest) }
+    (headers, with_crlf(rest))
 }
 
 /// The first line without its end, and what follows it.
@@ -70,16 +70,16 @@ pub(super) fn with_crlf(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Headers, an empty line, the body; all with LF.
-pub(super) fn render(message: &Message) -> Vec<u8> {
-    let mut out = Vec::with_capacity(message.body.len() + 512);
-    for header in &message.headers {
+pub(super) fn render(headers: &[Header], body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(body.len() + 512);
+    for header in headers {
         out.extend_from_slice(&header.name);
         out.push(b':');
         push_with_lf(&mut out, &header.value);
         out.push(b'\n');
     }
     out.push(b'\n');
-    push_with_lf(&mut out, &message.body);
+    push_with_lf(&mut out, body);
     out
 }
 

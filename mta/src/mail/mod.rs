@@ -3,44 +3,13 @@
 mod apply;
 mod change;
 mod eml;
+mod header;
 
 use std::fmt;
 
 pub use apply::apply;
 pub use change::Change;
-
-/// One header field.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Header {
-    /// Name, without the colon.
-    pub name: Vec<u8>,
-    /// Everything after the colon: blanks kept, folded lines joined by LF.
-    pub value: Vec<u8>,
-}
-
-impl Header {
-    /// The value as a milter gets it: without `leading_space` (HDR_LEADSPC) one blank is dropped.
-    ///
-    /// Exactly one space: a tab stays, and of two spaces one stays.
-    #[must_use]
-    pub fn wire_value(&self, leading_space: bool) -> &[u8] {
-        match self.value.split_first() {
-            Some((b' ', rest)) if !leading_space => rest,
-            _ => &self.value,
-        }
-    }
-
-    /// Makes a header of what a milter sent: without `leading_space` it gets one blank.
-    #[must_use]
-    pub fn from_wire(name: &[u8], value: &[u8], leading_space: bool) -> Header {
-        let mut full = Vec::with_capacity(value.len() + 1);
-        if !leading_space {
-            full.push(b' ');
-        }
-        full.extend_from_slice(value);
-        Header { name: name.to_vec(), value: full }
-    }
-}
+pub use header::Header;
 
 /// A message: headers in their order, and a body whose lines end in CRLF.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,13 +24,14 @@ impl Message {
     /// Reads a message as found in an `.eml` file, with LF or CRLF line ends.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Message {
-        eml::parse(bytes)
+        let (headers, body) = eml::parse(bytes);
+        Message { headers, body }
     }
 
     /// The message with LF line ends, as a file holds it.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        eml::render(self)
+        eml::render(&self.headers, &self.body)
     }
 
     /// The values of the headers of one name, without the blanks around them.

@@ -3,64 +3,15 @@
 use std::time::{Duration, Instant};
 
 use super::error::{Place, Problem, SessionError};
-use super::profile::{Mta, Profile};
+use super::event::{Decision, Event};
+use super::profile::Mta;
 use super::smtp::SmtpReply;
 use super::stage::Stage;
 use super::{Filter, Session};
-use crate::client::{Client, ClientError};
+use crate::client::ClientError;
 use crate::mail::Change;
-use crate::negotiate::Agreement;
 use crate::wire::flags::{action, describe};
 use crate::wire::{Command, Reply};
-
-/// What an observer hears.
-#[derive(Clone, Copy, Debug)]
-pub enum Event<'a> {
-    /// A command goes out; macros are commands too.
-    Sent(&'a Command<'a>),
-    /// A reply has come in.
-    Received(&'a Reply<'a>),
-    /// The command just sent gets no reply, as agreed.
-    Unanswered,
-    /// The milter does something odd that does not end the session.
-    Remark(&'a str),
-}
-
-/// What a reply means for the session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// Go on.
-    Continue,
-    /// Ask no more.
-    Accept,
-    /// Drop the message silently.
-    Discard,
-    /// No more of this kind.
-    Skip,
-    /// Tell the client this.
-    Refuse(SmtpReply),
-}
-
-/// Makes the offer and checks the answer.
-pub(super) fn negotiate(
-    client: &mut Client,
-    profile: &Profile,
-    observer: &mut dyn FnMut(Event<'_>),
-) -> Result<Agreement, Problem> {
-    let offer = profile.offer;
-    let command = Command::Negotiate {
-        version: offer.version,
-        actions: offer.actions,
-        protocol: offer.protocol,
-    };
-    observer(Event::Sent(&command));
-    client.send_command(&command)?;
-    let packet = client.read_packet(profile.timeouts.command)?;
-    if let Ok(reply) = Reply::parse(packet) {
-        observer(Event::Received(&reply));
-    }
-    Ok(Agreement::check(&offer, packet)?)
-}
 
 impl Session<'_> {
     /// Sends macros and command of a stage and gives the decision.

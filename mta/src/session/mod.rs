@@ -11,8 +11,10 @@
 //! macros, and Postfix's second connection for discarded mail.
 
 mod error;
+mod event;
 mod exchange;
 mod macros;
+mod offer;
 mod outcome;
 mod profile;
 mod smtp;
@@ -23,7 +25,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 pub use error::{Place, Problem, SessionError};
-pub use exchange::{Decision, Event};
+pub use event::{Decision, Event};
 pub use macros::Macros;
 pub use outcome::{Outcome, RecipientOutcome, Verdict};
 pub use profile::{Mta, NAMES as MTA_NAMES, Profile, Timeouts, UnknownMta};
@@ -94,7 +96,7 @@ impl<'o> Session<'o> {
         observer: &'o mut dyn FnMut(Event<'_>),
     ) -> Result<Session<'o>, SessionError> {
         client.set_write_timeout(profile.timeouts.write);
-        let agreement = exchange::negotiate(&mut client, &profile, observer)
+        let agreement = offer::negotiate(&mut client, &profile, observer)
             .map_err(|problem| SessionError { place: Place::Negotiation, problem })?;
         Ok(Session {
             client: Some(client),

@@ -1,6 +1,6 @@
 //! One message through a session.
 
-use super::exchange::Decision;
+use super::event::Decision;
 use super::outcome::{Outcome, RecipientOutcome, Verdict};
 use super::profile::Mta;
 use super::smtp::SmtpReply;

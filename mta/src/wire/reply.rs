@@ -1,12 +1,13 @@
 //! What a milter answers, read as strictly as Postfix reads it.
 
+mod letters;
 mod show;
 
 use std::fmt;
 
 use super::flags::action;
 use super::frame::Packet;
-pub use show::letter_name;
+pub use letters::letter_name;
 
 /// One reply, borrowing its strings from the packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

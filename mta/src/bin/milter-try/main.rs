@@ -15,10 +15,10 @@ mod status;
 mod text;
 mod transcript;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use options::Request;
+use text::put;
 
 fn main() -> ExitCode {
     let arguments = std::env::args_os().skip(1).collect();
@@ -41,11 +41,4 @@ fn main() -> ExitCode {
             ExitCode::from(failure.status.code())
         }
     }
-}
-
-/// Prints; a reader that has gone away is no reason to fail.
-fn put(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes());
-    let _ = out.flush();
 }

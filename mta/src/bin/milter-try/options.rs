@@ -8,11 +8,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lexopt::prelude::*;
-use milter_mta::session::{ClientInfo, Mta, Profile, Stage, Timeouts};
+use milter_mta::session::{ClientInfo, Mta, Profile, Timeouts};
 use milter_mta::{ConnSpec, spec};
 
 use crate::paint::When;
 use crate::status::Failure;
+pub(crate) use values::AddedMacro;
 use values::{CLIENT_PORT, added_macro, client, number, seconds};
 
 /// Most sessions at once: each takes a thread and a descriptor here and in the milter.
@@ -31,9 +32,6 @@ pub(crate) enum Library {
     /// The one it was linked with.
     Linked,
 }
-
-/// A macro from the command line.
-pub(crate) type AddedMacro = (Stage, String, String);
 
 /// Everything the command line says.
 #[derive(Debug)]

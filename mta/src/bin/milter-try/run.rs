@@ -14,8 +14,9 @@ use crate::milter::{Milter, Stopped, system};
 use crate::options::Options;
 use crate::play::{self, Broken, Job, Mail, Record};
 use crate::status::{Failure, Status};
+use crate::text::put;
 use crate::transcript::Transcript;
-use crate::{interrupt, library, paint, place, processes, put, report};
+use crate::{interrupt, library, paint, place, processes, report};
 
 /// How long a started milter may take to accept, unless told otherwise.
 const WAIT: Duration = Duration::from_secs(10);

@@ -1,9 +1,18 @@
 //! Bytes of mail as text for a terminal, and differences between texts.
 
+use std::io::Write;
+
 use similar::TextDiff;
 
 /// Lines around a difference.
 const CONTEXT: usize = 3;
+
+/// Prints; a reader that has gone away is no reason to fail.
+pub(crate) fn put(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+}
 
 /// Text as it is; what a terminal must not get is escaped: control characters and broken UTF-8.
 pub(crate) fn printable(bytes: &[u8]) -> String {

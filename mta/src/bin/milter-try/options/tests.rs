@@ -1,6 +1,7 @@
 //! Command lines, right and wrong.
 
 use super::*;
+use milter_mta::session::Stage;
 
 fn run(line: &str) -> Result<Options, String> {
     let words = line.split_whitespace().map(OsString::from).collect();

@@ -6,9 +6,11 @@ use std::time::Duration;
 use milter_mta::session::{ClientInfo, Stage};
 use milter_mta::wire::Origin;
 
-use super::AddedMacro;
 use crate::paint::When;
 use crate::status::Failure;
+
+/// A macro from the command line.
+pub(crate) type AddedMacro = (Stage, String, String);
 
 /// The SMTP client's port; any will do.
 pub(super) const CLIENT_PORT: u16 = 40_000;

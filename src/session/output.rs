@@ -1,0 +1,30 @@
+//! The way back to the MTA and to the log, as a session sees it.
+
+use super::report::Report;
+use crate::proto::response::Payload;
+
+/// A response could not be sent: it is over the data size limit, or the connection is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SendError;
+
+/// Where responses, log lines and debug output of a session go.
+///
+/// All methods may be called from any thread while a callback runs.
+pub trait Output: Send + Sync {
+    /// Sends one response packet: at once if `now`, else with the next one that is sent at once.
+    ///
+    /// Replies and progress are sent at once, changes are always followed by a reply.
+    ///
+    /// # Errors
+    /// The packet, or one before it that had been held back, could not be written.
+    fn send(&self, letter: u8, payload: Payload<'_>, now: bool) -> Result<(), SendError>;
+
+    /// Logs something an operator should know.
+    fn report(&self, report: Report<'_>);
+
+    /// Whether debug output of this level was asked for (`smfi_setdbg`).
+    fn debugs(&self, level: i32) -> bool;
+
+    /// Writes one line of debug output.
+    fn debug(&self, line: std::fmt::Arguments<'_>);
+}
