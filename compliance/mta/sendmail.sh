@@ -86,6 +86,11 @@ LD_LIBRARY_PATH=$libraries LD_PRELOAD=$dir/shim.so exec $program -C $dir/sendmai
 END
 }
 
+# Whether anything listens on a port of 127.0.0.1; to connect would be a session in its log.
+listens() {
+    grep -q ": 0100007F:$(printf %04X "$1") 00000000:0000 0A" /proc/net/tcp
+}
+
 start() {
     libraries=$(fetch | tail -n 1)
     own
@@ -103,11 +108,11 @@ start() {
     deliver_script
     sendmail_script >"$dir/sendmail"
     chmod 755 "$dir/sendmail"
-    # It goes into the background when its socket listens; the file with its process id follows.
     (cd "$dir" && ./sendmail -bd) || fail "sendmail did not start on port $1:
 $(cat "$dir/log")"
+    # The file with its process id comes some milliseconds before its socket listens.
     tries=200
-    while [ ! -s "$pid_file" ]; do
+    until [ -s "$pid_file" ] && listens "$1"; do
         [ $tries -gt 0 ] || fail "sendmail did not start on port $1:
 $(cat "$dir/log")"
         sleep 0.05
