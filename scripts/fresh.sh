@@ -6,8 +6,9 @@
 #
 # Makes a bare Debian in target/fresh-RELEASE-USER (see scripts/chroot.sh), puts this source tree below a
 # home that nobody else may enter, and runs scripts/demo.sh and scripts/test.sh there, which have to install
-# all they need; as under nohup, which is how one starts what takes minutes elsewhere. Nothing is lent but
-# what was downloaded before: packages and crates, kept in ~/.cache/libmilter-ci. Needs root or sudo. Ends
+# all they need; as runners start them that leave signals ignored and blocked, a closed umask, low limits,
+# open descriptors and variables behind, of which nohup is the mildest. Nothing is lent but what was
+# downloaded before: packages and crates, kept in ~/.cache/libmilter-ci. Needs root or sudo. Ends
 # with what each command took, and how many tests passed.
 set -eu
 
@@ -76,7 +77,9 @@ try() {
     start=$(date +%s)
     {
         on_machine -u "$user" -e DEB_CACHE=/var/cache/debs -e CARGO_TERM_COLOR=never \
-            sh -ec 'trap "" HUP; cd ~/libmilter && exec "$@"' sh "$@" 2>&1 || echo "failed with status $?" >"$log.failed"
+            -e LIBMILTER_THREADS=session -e LANG=xx -e MALLOC_PERTURB_=17 \
+            sh -ec 'trap "" HUP PIPE USR1; umask 077; ulimit -S -n 256; ulimit -S -c 1000; exec 9</dev/null
+                cd ~/libmilter && exec nice -n 1 env --block-signal=USR2,ALRM,TERM "$@"' sh "$@" 2>&1 || echo "failed with status $?" >"$log.failed"
     } | tee "$log"
     seconds=$(($(date +%s) - start))
     counts=$(sed -n 's/^[0-9]* passed, [0-9]* failed, [0-9]* left out$/&; /p' "$log")

@@ -175,11 +175,7 @@ fn wrapped(command: std::process::Command, wrapper: &[String]) -> std::process::
     let mut outer = std::process::Command::new(program);
     outer.args(arguments);
     outer.arg(command.get_program()).args(command.get_args());
-    for (name, value) in command.get_envs() {
-        if let Some(value) = value {
-            outer.env(name, value);
-        }
-    }
+    c_tests::start::copy_variables(&command, &mut outer);
     outer
 }
 

@@ -7,57 +7,26 @@
  * c-tests/src/start.rs. Programs that it starts itself inherit what it has made of that. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "afresh.h"
 
 /* Bytes; no test logs a thousandth of this. */
 #define MAX_FILE (64 * 1024 * 1024)
 
 static const char *const names[8] = {"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"};
 
-/* As least; the usual one, and what the library is made for. */
-#define DESCRIPTORS 1024
-
-static void raise_limit(int which, rlim_t least)
-{
-	struct rlimit limit;
-
-	if (getrlimit(which, &limit) != 0 || limit.rlim_cur >= least)
-		return;
-	limit.rlim_cur = limit.rlim_max < least ? limit.rlim_max : least;
-	(void)setrlimit(which, &limit);
-}
-
 __attribute__((constructor)) static void start_afresh(void)
 {
-	/* Whatever its layout, a sigaction of zeros says SIG_DFL. */
-	static const char by_default[64];
-	sigset_t none;
-	int n;
-
 	if (getenv("SYSLOG_SHIM_START") == NULL)
 		return;
 	unsetenv("SYSLOG_SHIM_START");
-	/* Also the two that the C library keeps for itself, and lets nobody else touch. */
-	for (n = 1; n <= SIGRTMAX; n++)
-		(void)syscall(SYS_rt_sigaction, n, by_default, NULL, (SIGRTMAX + 1) / 8);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	umask(022);
-	raise_limit(RLIMIT_NOFILE, DESCRIPTORS);
-	raise_limit(RLIMIT_NPROC, RLIM_INFINITY);
-	raise_limit(RLIMIT_FSIZE, RLIM_INFINITY);
-	/* Those from the test itself are the first three. */
-	for (n = 3; n < DESCRIPTORS; n++)
-		close(n);
+	begin_afresh();
 }
 
 static void emit(int priority, const char *format, va_list args)

@@ -35,6 +35,8 @@ static int be_hostile(char **command)
 	limit_softly(RLIMIT_NOFILE, 100);
 	limit_softly(RLIMIT_NPROC, 4000);
 	limit_softly(RLIMIT_FSIZE, 32 * 1024 * 1024);
+	limit_softly(RLIMIT_CPU, 600);
+	limit_softly(RLIMIT_CORE, 1024 * 1024);
 	for (n = 3; n < 20; n++)
 		if (dup2(2, n) < 0)
 			return 1;
@@ -55,6 +57,7 @@ static void print_limit(const char *name, int which, rlim_t usual)
 
 int main(int argc, char **argv)
 {
+	struct rlimit core;
 	mode_t mask;
 	char line[256];
 	FILE *status;
@@ -73,6 +76,9 @@ int main(int argc, char **argv)
 	print_limit("descriptors", RLIMIT_NOFILE, 1024);
 	print_limit("processes", RLIMIT_NPROC, RLIM_INFINITY);
 	print_limit("file size", RLIMIT_FSIZE, RLIM_INFINITY);
+	print_limit("processor time", RLIMIT_CPU, RLIM_INFINITY);
+	if (getrlimit(RLIMIT_CORE, &core) == 0)
+		printf("core: %s\n", core.rlim_cur == 0 ? "none" : "some");
 	for (n = 0; n < 1024; n++)
 		if (fcntl(n, F_GETFD) >= 0)
 			printf("descriptor %d\n", n);

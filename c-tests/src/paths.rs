@@ -37,7 +37,7 @@ pub fn target() -> Result<&'static Path> {
 
 /// A directory of the harness below the target directory, created on first use.
 pub fn work_dir(name: &str) -> Result<PathBuf> {
-    start::usual_umask();
+    start::usual_process();
     let dir = target()?.join("c-tests").join(name);
     fs::create_dir_all(&dir).map_err(|e| Error::new(format!("create {}", dir.display()), e))?;
     Ok(dir)

@@ -24,7 +24,7 @@ pub(crate) fn shim_for(machine: Option<&Machine>) -> Result<PathBuf> {
     let source = shim_source();
     let compiler = machine.map_or("gcc", |machine| &machine.compiler);
     let shared = paths::work_dir("bin")?.join(format!("syslog_shim-{compiler}.so"));
-    make(&shared, &[&source], |output| {
+    make(&shared, &[&source, &paths::in_package("milters/afresh.h")], |output| {
         let mut cc = Command::new(compiler);
         cc.args(["-O1", "-Wall", "-Werror", "-fPIC", "-shared", "-o"]).arg(output).arg(&source);
         run(&mut cc, "the C tests need a C compiler: apt-get install gcc libc6-dev").map(drop)

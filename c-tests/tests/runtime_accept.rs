@@ -2,7 +2,7 @@
 
 use super::runtime_support::{Filter, program};
 use c_tests::differences::assert_differs;
-use c_tests::{Compile, Linkage};
+use c_tests::{Compile, Linkage, start};
 use rustix::io::Errno;
 use std::process::Command;
 
@@ -34,9 +34,7 @@ fn filter_with(linkage: Linkage, error: Errno, calls: u32) -> Filter {
     let mut command = Command::new(injector);
     command.args([error.raw_os_error().to_string(), calls.to_string()]);
     command.arg(filter.get_program());
-    for (name, value) in filter.get_envs() {
-        command.env(name, value.unwrap_or_default());
-    }
+    start::copy_variables(&filter, &mut command);
     let filter = Filter::launch_command(command, "unix:{dir}/socket", &[]);
     filter.wait_for("ready ");
     filter

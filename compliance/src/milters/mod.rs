@@ -10,7 +10,7 @@ pub use service::Service;
 use crate::mta::Kind;
 use crate::pair::Pair;
 use c_tests::error::run;
-use c_tests::{Error, Linkage, Packages, Result, notes, paths};
+use c_tests::{Error, Linkage, Packages, Result, launch, notes, paths, start};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -76,14 +76,9 @@ fn compile(source: &str, result: &str, flags: &[&str]) -> Result<PathBuf> {
 /// The command below a process that waits for its orphans, and ends all of them when its standard
 /// input ends (`milters/reaper.c`).
 fn below_reaper(command: &Command) -> Result<Command> {
-    let mut reaper = Command::new(compile("reaper.c", "reaper", &[])?);
+    let mut reaper = launch::launched(compile("reaper.c", "reaper", &[])?)?;
     reaper.arg(command.get_program()).args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => reaper.env(name, value),
-            None => reaper.env_remove(name),
-        };
-    }
+    start::copy_variables(command, &mut reaper);
     Ok(reaper)
 }
 

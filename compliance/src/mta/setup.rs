@@ -2,7 +2,7 @@
 
 use super::process::Process;
 use crate::filter::{free_port, postfix_notation};
-use c_tests::{Packages, Result, start};
+use c_tests::{Packages, Result, launch};
 use std::path::Path;
 use std::process::Command;
 
@@ -47,8 +47,7 @@ impl Kind {
         };
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("mta").join(script);
         // What `nohup` and the like ignore, the MTA's programs would ignore too.
-        let mut command = start::command("env");
-        command.arg("--default-signal").arg(path);
+        let mut command = launch::launched(path)?;
         command.env("MTA_ROOT", self.packages()?.root);
         Ok(command)
     }
