@@ -17,6 +17,7 @@ mod setmlreply;
 mod settings;
 mod socket;
 pub mod types;
+mod variables;
 
 pub use changes::*;
 pub use macros::*;

@@ -1,28 +1,19 @@
 //! Exported functions that run a filter and stop it.
 
-use std::ffi::{OsString, c_int};
+use std::ffi::c_int;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::guard::{Failed, guard_system};
 use super::process::MAX_DATA_SIZE;
 use super::settings::SETTINGS;
 use super::socket;
 use super::types::MI_SUCCESS;
-use crate::proto::printable::quote;
-use crate::runtime::{Control, Level, Log, Options, STOP_LIMIT, ServeError, Threads, serve};
-use crate::sys::environment::{Setting, setting};
+use super::variables::{max_threads, stop_limit, threads};
+use crate::runtime::{Control, Level, Log, Options, ServeError, serve};
 use crate::sys::log::Priority;
 use crate::sys::{errno, signal, tsan};
 
 static CONTROL: Control = Control::new();
-
-/// Environment variable with the largest number of threads that run callbacks.
-const MAX_THREADS: &str = "LIBMILTER_MAX_THREADS";
-/// Environment variable with the number of seconds that a stop may take at most.
-const STOP_SECONDS: &str = "LIBMILTER_STOP_SECONDS";
-/// Environment variable that tells which threads run a session's callbacks.
-const THREADS: &str = "LIBMILTER_THREADS";
 
 /// Serves MTAs until asked to stop.
 ///
@@ -84,64 +75,6 @@ fn run() -> Result<(), Failed> {
         }
         Failed(error.errno())
     })
-}
-
-/// What the administrator has set; nothing where somebody else may have.
-fn environment(name: &str, log: &Log) -> Option<OsString> {
-    match setting(name) {
-        Setting::Unset => None,
-        Setting::Set(value) => Some(value),
-        Setting::Untrusted => {
-            let why = "the program has rights that whoever started it has not";
-            log.line(Priority::Warning, &format!("{name} is ignored, since {why}"));
-            None
-        }
-    }
-}
-
-/// The limit set by the administrator; none by default.
-fn max_threads(log: &Log) -> usize {
-    let Some(value) = environment(MAX_THREADS, log) else { return usize::MAX };
-    match value.to_str().and_then(|text| text.parse().ok()) {
-        Some(limit) if limit > 0 => limit,
-        _ => {
-            let shown = quote(value.as_encoded_bytes());
-            let text = format!("{MAX_THREADS}={shown} is not a positive number; no limit is set");
-            log.line(Priority::Warning, &text);
-            usize::MAX
-        }
-    }
-}
-
-/// How long a stop may take, as set by the administrator.
-fn stop_limit(log: &Log) -> Duration {
-    let Some(value) = environment(STOP_SECONDS, log) else { return STOP_LIMIT };
-    match value.to_str().and_then(|text| text.parse::<u32>().ok()) {
-        Some(seconds) if seconds > 0 => Duration::from_secs(seconds.into()),
-        _ => {
-            let shown = quote(value.as_encoded_bytes());
-            let default = STOP_LIMIT.as_secs();
-            let text =
-                format!("{STOP_SECONDS}={shown} is not a positive number; {default} is used");
-            log.line(Priority::Warning, &text);
-            STOP_LIMIT
-        }
-    }
-}
-
-/// Which threads run callbacks, as set by the administrator; a pool by default.
-fn threads(log: &Log) -> Threads {
-    let Some(value) = environment(THREADS, log) else { return Threads::Pool };
-    match value.as_encoded_bytes() {
-        b"pool" => Threads::Pool,
-        b"session" => Threads::Session,
-        _ => {
-            let shown = quote(value.as_encoded_bytes());
-            let text = format!("{THREADS}={shown} is neither pool nor session; pool is used");
-            log.line(Priority::Warning, &text);
-            Threads::Pool
-        }
-    }
 }
 
 /// Asks the run under way, or else the next one, to stop.

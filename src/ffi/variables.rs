@@ -1,0 +1,67 @@
+//! Settings that an administrator gives a run by the environment, see libmilter(3).
+
+use std::ffi::OsString;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::proto::printable::quote;
+use crate::runtime::{Log, STOP_LIMIT, Threads};
+use crate::sys::environment::{Setting, setting};
+use crate::sys::log::Priority;
+
+/// The largest number of threads that run callbacks; no limit by default.
+pub(super) fn max_threads(log: &Log) -> usize {
+    positive("LIBMILTER_MAX_THREADS", log, "no limit is set").unwrap_or(usize::MAX)
+}
+
+/// How long a stop may take at most.
+pub(super) fn stop_limit(log: &Log) -> Duration {
+    let otherwise = format!("{} is used", STOP_LIMIT.as_secs());
+    let seconds = positive::<u32>("LIBMILTER_STOP_SECONDS", log, &otherwise);
+    seconds.map_or(STOP_LIMIT, |seconds| Duration::from_secs(seconds.into()))
+}
+
+/// Which threads run callbacks; a pool by default.
+pub(super) fn threads(log: &Log) -> Threads {
+    const NAME: &str = "LIBMILTER_THREADS";
+    let Some(value) = environment(NAME, log) else { return Threads::Pool };
+    match value.as_encoded_bytes() {
+        b"pool" => Threads::Pool,
+        b"session" => Threads::Session,
+        value => {
+            let shown = quote(value);
+            let text = format!("{NAME}={shown} is neither pool nor session; pool is used");
+            log.line(Priority::Warning, &text);
+            Threads::Pool
+        }
+    }
+}
+
+/// What the administrator has set; nothing where somebody else may have.
+fn environment(name: &str, log: &Log) -> Option<OsString> {
+    match setting(name) {
+        Setting::Unset => None,
+        Setting::Set(value) => Some(value),
+        Setting::Untrusted => {
+            let why = "the program has rights that whoever started it has not";
+            log.line(Priority::Warning, &format!("{name} is ignored, since {why}"));
+            None
+        }
+    }
+}
+
+/// A number above 0; what comes `otherwise` is logged where it is none.
+fn positive<T: FromStr + Default + PartialOrd>(
+    name: &str,
+    log: &Log,
+    otherwise: &str,
+) -> Option<T> {
+    let value = environment(name, log)?;
+    let number = value.to_str().and_then(|text| text.parse().ok()).filter(|n| *n > T::default());
+    if number.is_none() {
+        let shown = quote(value.as_encoded_bytes());
+        let text = format!("{name}={shown} is not a positive number; {otherwise}");
+        log.line(Priority::Warning, &text);
+    }
+    number
+}
