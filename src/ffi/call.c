@@ -16,48 +16,43 @@
  */
 #include <stddef.h>
 
-/* The forms that callbacks have; callbacks.rs has the same numbers. */
+/* The forms that callbacks have; call.rs has the same numbers. */
 enum form { EVENT, POINTER, TWO_POINTERS, CHUNK, NEGOTIATE };
 
-struct call {
-	int form;
-	int left;
-	void (*callback)(void);
-	void *ctx;
-	void *first;
-	void *second;
-	size_t size;
-	struct flags *flags;
-};
-
-/* Of xxfi_negotiate. */
+/* Of xxfi_negotiate: what `first` points to. */
 struct flags {
 	unsigned long offered[4];
 	unsigned long wanted[4];
 };
 
-__attribute__((visibility("hidden"))) int
-milter_call(struct call *call);
+struct returned {
+	int result;
+	int left;
+};
 
-static int
-run(struct call *call)
+typedef void (*callback_t)(void);
+
+__attribute__((visibility("hidden"))) struct returned
+milter_call(int form, callback_t callback, void *ctx, void *first, void *second, size_t size);
+
+static inline int
+run(int form, callback_t callback, void *ctx, void *first, void *second, size_t size)
 {
-	void (*callback)(void) = call->callback;
-	struct flags *flags = call->flags;
+	struct flags *flags = first;
 
-	switch (call->form) {
-	case EVENT:
-		return ((int (*)(void *))callback)(call->ctx);
-	case POINTER:
-		return ((int (*)(void *, void *))callback)(call->ctx, call->first);
+	switch (form) {
 	case TWO_POINTERS:
-		return ((int (*)(void *, void *, void *))callback)(call->ctx, call->first, call->second);
+		return ((int (*)(void *, void *, void *))callback)(ctx, first, second);
+	case EVENT:
+		return ((int (*)(void *))callback)(ctx);
+	case POINTER:
+		return ((int (*)(void *, void *))callback)(ctx, first);
 	case CHUNK:
-		return ((int (*)(void *, void *, size_t))callback)(call->ctx, call->first, call->size);
+		return ((int (*)(void *, void *, size_t))callback)(ctx, first, size);
 	default:
 		return ((int (*)(void *, unsigned long, unsigned long, unsigned long, unsigned long,
 		                 unsigned long *, unsigned long *, unsigned long *, unsigned long *))
-		            callback)(call->ctx, flags->offered[0], flags->offered[1], flags->offered[2],
+		            callback)(ctx, flags->offered[0], flags->offered[1], flags->offered[2],
 		                      flags->offered[3], &flags->wanted[0], &flags->wanted[1],
 		                      &flags->wanted[2], &flags->wanted[3]);
 	}
@@ -87,41 +82,45 @@ come_back(void *place)
 	JUMP(*(place_t *)place);
 }
 
-int
-milter_call(struct call *call)
+struct returned
+milter_call(int form, callback_t callback, void *ctx, void *first, void *second, size_t size)
 {
-	volatile int result = 0;
+	struct returned returned;
 	place_t place;
 	int before;
 
-	call->left = 1;
 	pthread_cleanup_push(come_back, &place);
 	if (MARK(place) == 0) {
-		pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &before);
-		result = run(call);
+		int result;
+
+		pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+		result = run(form, callback, ctx, first, second, size);
 		/* What was asked for in the callback's time does not hit another session. */
 		pthread_testcancel();
 		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
 		if (before != PTHREAD_CANCEL_ENABLE) {
 			/* The callback had put it off, and has not looked. */
-			pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &before);
+			pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
 			pthread_testcancel();
+			pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 		}
-		call->left = 0;
+		returned = (struct returned){ result, 0 };
+	} else {
+		/* The callback has not returned, nor has what is above. */
+		returned = (struct returned){ 0, 1 };
+		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	}
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
 	pthread_cleanup_pop(0);
-	return result;
+	return returned;
 }
 
 #else
 
 /* Whether a thread may still end by returning is not known of other systems. */
-int
-milter_call(struct call *call)
+struct returned
+milter_call(int form, callback_t callback, void *ctx, void *first, void *second, size_t size)
 {
-	call->left = 0;
-	return run(call);
+	return (struct returned){ run(form, callback, ctx, first, second, size), 0 };
 }
 
 #endif

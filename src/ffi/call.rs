@@ -23,17 +23,15 @@ pub(super) enum Form {
     Negotiate = 4,
 }
 
-/// A call of a callback with its arguments, as `call.c` has it.
-#[repr(C)]
+/// A call of a callback with its arguments.
+#[derive(Clone, Copy)]
 pub(super) struct Call {
-    form: c_int,
-    left: c_int,
+    form: Form,
     callback: *const c_void,
     ctx: *mut SMFICTX,
-    pub(super) first: *mut c_void,
-    pub(super) second: *mut c_void,
-    pub(super) size: usize,
-    pub(super) flags: *mut Flags,
+    first: *mut c_void,
+    second: *mut c_void,
+    size: usize,
 }
 
 /// Arguments of `xxfi_negotiate`, as `call.c` has them.
@@ -43,8 +41,23 @@ pub(super) struct Flags {
     pub(super) wanted: [c_ulong; 4],
 }
 
+/// What `call.c` gives back.
+#[repr(C)]
+struct Returned {
+    result: sfsistat,
+    /// Whether the callback has ended its thread.
+    left: c_int,
+}
+
 unsafe extern "C" {
-    fn milter_call(call: *mut Call) -> sfsistat;
+    fn milter_call(
+        form: c_int,
+        callback: *const c_void,
+        ctx: *mut SMFICTX,
+        first: *mut c_void,
+        second: *mut c_void,
+        size: usize,
+    ) -> Returned;
 }
 
 /// The context as C gets it. It is only ever shared; C has no means to look into it.
@@ -57,16 +70,25 @@ impl Call {
     #[inline]
     pub(super) fn new(form: Form, callback: *const c_void, context: &Context) -> Call {
         let null = std::ptr::null_mut();
-        Call {
-            form: form as c_int,
-            left: 0,
-            callback,
-            ctx: pointer(context),
-            first: null,
-            second: null,
-            size: 0,
-            flags: std::ptr::null_mut(),
-        }
+        Call { form, callback, ctx: pointer(context), first: null, second: null, size: 0 }
+    }
+
+    /// With a first argument, for `xxfi_negotiate` the [`Flags`].
+    #[inline]
+    pub(super) fn first(self, first: *mut c_void) -> Call {
+        Call { first, ..self }
+    }
+
+    /// With a second argument.
+    #[inline]
+    pub(super) fn second(self, second: *mut c_void) -> Call {
+        Call { second, ..self }
+    }
+
+    /// With a size as second argument.
+    #[inline]
+    pub(super) fn size(self, size: usize) -> Call {
+        Call { size, ..self }
     }
 
     /// Calls it. If the callback has ended its thread, the thread is marked as leaving, and the
@@ -75,12 +97,14 @@ impl Call {
     /// # Safety
     /// The callback has the call's form, and its arguments are what its type asks for.
     #[inline]
-    pub(super) unsafe fn run(&mut self) -> sfsistat {
-        let in_filter = tsan::callback(self.ctx.cast());
+    pub(super) unsafe fn run(self) -> sfsistat {
+        let Call { form, callback, ctx, first, second, size } = self;
+        let in_filter = tsan::callback(ctx.cast());
         // SAFETY: by the caller's promise; `call.c` comes back however the callback ends.
-        let result = unsafe { milter_call(self) };
+        let Returned { result, left } =
+            unsafe { milter_call(form as c_int, callback, ctx, first, second, size) };
         drop(in_filter);
-        if self.left != 0 {
+        if left != 0 {
             thread::leave();
             return status::TEMPFAIL;
         }

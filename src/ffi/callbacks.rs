@@ -17,6 +17,8 @@ use crate::session::{Context, Filter};
 pub(super) struct CFilter {
     callbacks: smfiDesc,
     traits: FilterTraits,
+    /// Commands that have a callback, as bits by [`Command::index`].
+    served: u16,
 }
 
 // SAFETY: the function pointers may be called from any thread: so says the interface that the
@@ -65,9 +67,28 @@ impl CFilter {
         let absent = absent.iter().filter(|(absent, _)| *absent).map(|(_, flag)| flag).sum();
         let mds = desc.xxfi_version >= LIBRARY_VERSION_MDS as c_int;
         let actions = flags(desc.xxfi_flags);
-        CFilter { callbacks: desc, traits: FilterTraits { actions, absent, mds } }
+        let served = [
+            (desc.xxfi_negotiate.is_some(), Command::Negotiate),
+            (desc.xxfi_connect.is_some(), Command::Connect),
+            (desc.xxfi_helo.is_some(), Command::Helo),
+            (desc.xxfi_envfrom.is_some(), Command::Mail),
+            (desc.xxfi_envrcpt.is_some(), Command::Rcpt),
+            (desc.xxfi_data.is_some(), Command::Data),
+            (desc.xxfi_header.is_some(), Command::Header),
+            (desc.xxfi_eoh.is_some(), Command::Eoh),
+            (desc.xxfi_body.is_some(), Command::Body),
+            (desc.xxfi_eom.is_some(), Command::Eom),
+            (desc.xxfi_unknown.is_some(), Command::Unknown),
+            (desc.xxfi_abort.is_some(), Command::Abort),
+            (desc.xxfi_close.is_some(), Command::Quit),
+            (desc.xxfi_close.is_some(), Command::QuitNc),
+        ];
+        let bits = served.iter().map(|(served, command)| u16::from(*served) << command.index());
+        let served = bits.sum();
+        CFilter { callbacks: desc, traits: FilterTraits { actions, absent, mds }, served }
     }
 
+    #[inline]
     fn event_callback(&self, command: Command) -> EventCallback {
         match command {
             Command::Data => self.callbacks.xxfi_data,
@@ -160,32 +181,20 @@ impl Filter for CFilter {
         self.traits
     }
 
+    #[inline]
     fn serves(&self, command: Command) -> bool {
-        let c = &self.callbacks;
-        match command {
-            Command::Negotiate => c.xxfi_negotiate.is_some(),
-            Command::Connect => c.xxfi_connect.is_some(),
-            Command::Helo => c.xxfi_helo.is_some(),
-            Command::Mail => c.xxfi_envfrom.is_some(),
-            Command::Rcpt => c.xxfi_envrcpt.is_some(),
-            Command::Header => c.xxfi_header.is_some(),
-            Command::Body => c.xxfi_body.is_some(),
-            Command::Unknown => c.xxfi_unknown.is_some(),
-            Command::Macro => false,
-            Command::QuitNc => c.xxfi_close.is_some(),
-            _ => self.event_callback(command).is_some(),
-        }
+        self.served & 1 << command.index() != 0
     }
 
     fn negotiate(&self, context: &Context, offer: &Offer, request: &mut Request) -> i32 {
         let Some(callback) = self.callbacks.xxfi_negotiate else { return status::ALL_OPTS };
         let long = |n: u32| c_ulong::from(n);
-        let mut call = Call::new(Form::Negotiate, callback as *const c_void, context);
         let mut arguments = Flags {
             offered: [long(offer.actions), long(offer.shown_protocol()), 0, 0],
             wanted: [long(request.actions), long(request.protocol), 0, 0],
         };
-        call.flags = &raw mut arguments;
+        let call = Call::new(Form::Negotiate, callback as *const c_void, context);
+        let call = call.first((&raw mut arguments).cast());
         // SAFETY: a callback of this form; the flags are valid during the call.
         let result = unsafe { call.run() };
         let [actions, protocol, ..] = arguments.wanted;
@@ -196,9 +205,9 @@ impl Filter for CFilter {
     fn connect(&self, context: &Context, host: &mut [u8], address: &Address) -> i32 {
         let Some(callback) = self.callbacks.xxfi_connect else { return status::CONTINUE };
         let mut storage = AnyAddress::new(address);
-        let mut call = Call::new(Form::TwoPointers, callback as *const c_void, context);
-        call.first = host.as_mut_ptr().cast();
-        call.second = storage.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut).cast();
+        let address = storage.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
+        let call = Call::new(Form::TwoPointers, callback as *const c_void, context);
+        let call = call.first(host.as_mut_ptr().cast()).second(address.cast());
         // SAFETY: a callback of this form; the host name ends in NUL and the address is NULL or
         // of the family it names, both valid during the call.
         unsafe { call.run() }
@@ -206,8 +215,8 @@ impl Filter for CFilter {
 
     fn helo(&self, context: &Context, name: &mut [u8]) -> i32 {
         let Some(callback) = self.callbacks.xxfi_helo else { return status::CONTINUE };
-        let mut call = Call::new(Form::Pointer, callback as *const c_void, context);
-        call.first = name.as_mut_ptr().cast();
+        let call = Call::new(Form::Pointer, callback as *const c_void, context);
+        let call = call.first(name.as_mut_ptr().cast());
         // SAFETY: a callback of this form; the session checked that the name ends in NUL.
         unsafe { call.run() }
     }
@@ -219,8 +228,8 @@ impl Filter for CFilter {
         };
         let Some(callback) = callback else { return status::CONTINUE };
         with_arguments(strings, |pointers| {
-            let mut call = Call::new(Form::Pointer, callback as *const c_void, context);
-            call.first = pointers.as_mut_ptr().cast();
+            let call = Call::new(Form::Pointer, callback as *const c_void, context);
+            let call = call.first(pointers.as_mut_ptr().cast());
             // SAFETY: a callback of this form; the array ends in NULL and each string in NUL.
             unsafe { call.run() }
         })
@@ -229,33 +238,32 @@ impl Filter for CFilter {
     fn header(&self, context: &Context, strings: &mut [u8], value: usize) -> i32 {
         let Some(callback) = self.callbacks.xxfi_header else { return status::CONTINUE };
         let name: *mut c_void = strings.as_mut_ptr().cast();
-        let mut call = Call::new(Form::TwoPointers, callback as *const c_void, context);
-        call.first = name;
-        call.second = name.wrapping_byte_add(value.min(strings.len().saturating_sub(1)));
+        let value = name.wrapping_byte_add(value.min(strings.len().saturating_sub(1)));
+        let call = Call::new(Form::TwoPointers, callback as *const c_void, context);
+        let call = call.first(name).second(value);
         // SAFETY: a callback of this form; the session checked that both strings end in NUL.
         unsafe { call.run() }
     }
 
     fn body(&self, context: &Context, chunk: &mut [u8]) -> i32 {
         let Some(callback) = self.callbacks.xxfi_body else { return status::CONTINUE };
-        let mut call = Call::new(Form::Chunk, callback as *const c_void, context);
-        call.first = chunk.as_mut_ptr().cast();
-        call.size = chunk.len();
+        let call = Call::new(Form::Chunk, callback as *const c_void, context);
+        let call = call.first(chunk.as_mut_ptr().cast()).size(chunk.len());
         // SAFETY: a callback of this form; the chunk has the length that is passed.
         unsafe { call.run() }
     }
 
     fn unknown(&self, context: &Context, text: &mut [u8]) -> i32 {
         let Some(callback) = self.callbacks.xxfi_unknown else { return status::CONTINUE };
-        let mut call = Call::new(Form::Pointer, callback as *const c_void, context);
-        call.first = text.as_mut_ptr().cast();
+        let call = Call::new(Form::Pointer, callback as *const c_void, context);
+        let call = call.first(text.as_mut_ptr().cast());
         // SAFETY: a callback of this form; the session puts a NUL behind the text.
         unsafe { call.run() }
     }
 
     fn event(&self, context: &Context, command: Command) -> i32 {
         let Some(callback) = self.event_callback(command) else { return status::CONTINUE };
-        let mut call = Call::new(Form::Event, callback as *const c_void, context);
+        let call = Call::new(Form::Event, callback as *const c_void, context);
         // SAFETY: a callback of this form.
         unsafe { call.run() }
     }

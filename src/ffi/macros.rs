@@ -23,8 +23,8 @@ pub unsafe extern "C" fn smfi_getsymval(ctx: *mut SMFICTX, symname: *mut c_char)
     let name = unsafe { text(symname) };
     let (Some(context), Some(name)) = (context, name) else { return std::ptr::null_mut() };
     guard(std::ptr::null_mut(), || {
-        let value = context.macro_value(name, |value| value.as_mut_ptr().cast());
-        value.unwrap_or(std::ptr::null_mut())
+        let value = context.macro_pointer(name);
+        value.map_or(std::ptr::null_mut(), <*mut u8>::cast)
     })
 }
 

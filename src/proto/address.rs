@@ -81,35 +81,32 @@ pub fn inet6(text: &[u8]) -> Option<Ipv6Addr> {
 #[must_use]
 pub fn inet_aton(text: &[u8]) -> Option<Ipv4Addr> {
     let text = text.split(u8::is_ascii_whitespace).next()?;
-    let parts: Vec<u32> = text.split(|&b| b == b'.').map(number).collect::<Option<_>>()?;
-    let (&last, leading) = parts.split_last()?;
-    if leading.len() > 3 {
-        return None;
+    let mut parts = text.split(|&b| b == b'.');
+    let mut last = number(parts.next()?)?;
+    let (mut high, mut free) = (0, 32);
+    for part in parts {
+        if free == 8 {
+            return None;
+        }
+        free -= 8;
+        high |= u32::from(u8::try_from(last).ok()?) << free;
+        last = number(part)?;
     }
-    let mut value = 0u32;
-    for &part in leading {
-        value = value << 8 | u32::from(u8::try_from(part).ok()?);
-    }
-    let free = 32 - 8 * u32::try_from(leading.len()).ok()?;
-    if u64::from(last) >= 1u64 << free {
-        return None;
-    }
-    let high = u64::from(value) << free;
-    u32::try_from(high | u64::from(last)).ok().map(Ipv4Addr::from)
+    let fits = u64::from(last) < 1u64 << free;
+    fits.then(|| Ipv4Addr::from(high | last))
 }
 
 /// A number in C notation: 0x for hexadecimal, 0 for octal, else decimal.
 fn number(text: &[u8]) -> Option<u32> {
-    let text = std::str::from_utf8(text).ok()?;
-    let (digits, radix) = match text.as_bytes() {
-        [b'0', b'x' | b'X', ..] => (text.get(2..)?, 16),
-        [b'0', _, ..] => (text.get(1..)?, 8),
+    let (digits, radix) = match text {
+        [b'0', b'x' | b'X', digits @ ..] => (digits, 16),
+        [b'0', digits @ ..] if !digits.is_empty() => (digits, 8),
         _ => (text, 10),
     };
-    if digits.starts_with('+') {
-        return None;
-    }
-    u32::from_str_radix(digits, radix).ok()
+    let add = |value: u32, digit: &u8| {
+        value.checked_mul(radix)?.checked_add(char::from(*digit).to_digit(radix)?)
+    };
+    (!digits.is_empty()).then_some(digits)?.iter().try_fold(0, add)
 }
 
 #[cfg(test)]
@@ -133,6 +130,14 @@ mod tests {
             ("+1", None),
             ("1..2", None),
             ("host", None),
+            ("0x", None),
+            ("0xG", None),
+            ("08", None),
+            ("1.", None),
+            (".1", None),
+            ("1.0x10000", Some([1, 1, 0, 0])),
+            ("1.2.0xffff", Some([1, 2, 255, 255])),
+            ("1.2.65536", None),
         ] {
             assert_eq!(inet_aton(text.as_bytes()), want.map(Ipv4Addr::from), "{text:?}");
         }

@@ -38,34 +38,49 @@ pub enum Command {
     QuitNc,
 }
 
+/// Commands by letter.
+static BY_LETTER: [Option<Command>; 256] = {
+    let commands = [
+        (b'O', Command::Negotiate),
+        (b'D', Command::Macro),
+        (b'C', Command::Connect),
+        (b'H', Command::Helo),
+        (b'M', Command::Mail),
+        (b'R', Command::Rcpt),
+        (b'T', Command::Data),
+        (b'L', Command::Header),
+        (b'N', Command::Eoh),
+        (b'B', Command::Body),
+        (b'E', Command::Eom),
+        (b'U', Command::Unknown),
+        (b'A', Command::Abort),
+        (b'Q', Command::Quit),
+        (b'K', Command::QuitNc),
+    ];
+    let mut table = [None; 256];
+    let mut i = 0;
+    #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+    while i < commands.len() {
+        let (letter, command) = commands[i];
+        table[letter as usize] = Some(command);
+        i += 1;
+    }
+    table
+};
+
 impl Command {
     /// How many commands there are; [`Command::index`] is below it.
     pub const COUNT: usize = 15;
 
     /// The command of a packet's letter.
+    #[inline]
     #[must_use]
     pub fn from_letter(letter: u8) -> Option<Command> {
-        Some(match letter {
-            b'O' => Command::Negotiate,
-            b'D' => Command::Macro,
-            b'C' => Command::Connect,
-            b'H' => Command::Helo,
-            b'M' => Command::Mail,
-            b'R' => Command::Rcpt,
-            b'T' => Command::Data,
-            b'L' => Command::Header,
-            b'N' => Command::Eoh,
-            b'B' => Command::Body,
-            b'E' => Command::Eom,
-            b'U' => Command::Unknown,
-            b'A' => Command::Abort,
-            b'Q' => Command::Quit,
-            b'K' => Command::QuitNc,
-            _ => return None,
-        })
+        BY_LETTER.get(usize::from(letter)).copied().flatten()
     }
 
     /// A small number, for tables by command.
+    #[inline]
     #[must_use]
     pub fn index(self) -> usize {
         self as usize
@@ -93,6 +108,7 @@ impl Command {
     }
 
     /// Whether an empty payload is an error.
+    #[inline]
     #[must_use]
     pub fn needs_payload(self) -> bool {
         !matches!(
@@ -107,6 +123,7 @@ impl Command {
     }
 
     /// The flag by which a filter promises not to reply; 0 where there is none.
+    #[inline]
     #[must_use]
     pub fn no_reply_flag(self) -> u32 {
         match self {
@@ -124,6 +141,7 @@ impl Command {
     }
 
     /// Whether the command is part of a message's transaction, and so opens one if none is open.
+    #[inline]
     #[must_use]
     pub fn is_message(self) -> bool {
         matches!(
@@ -139,6 +157,7 @@ impl Command {
     }
 
     /// The lowest macro stage that the command empties before its callback runs.
+    #[inline]
     #[must_use]
     pub fn clears_macros_from(self) -> Option<usize> {
         match self {
@@ -155,6 +174,7 @@ impl Command {
 /// Bytes up to and with the last NUL: the strings of a MAIL or RCPT command.
 ///
 /// `None` if there is no NUL at all. What follows the last NUL is not part of any string.
+#[inline]
 #[must_use]
 pub fn strings(payload: &[u8]) -> Option<usize> {
     nul::until_last(payload).map(<[u8]>::len)
@@ -163,6 +183,7 @@ pub fn strings(payload: &[u8]) -> Option<usize> {
 /// Where the value of a header packet begins: after the first NUL that is not the first byte.
 ///
 /// `None` if the last byte is not NUL or if there is no second string.
+#[inline]
 #[must_use]
 pub fn header_value(payload: &[u8]) -> Option<usize> {
     if payload.last() != Some(&0) {

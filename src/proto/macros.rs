@@ -1,9 +1,10 @@
 //! Macros by stage: storing packets, clearing, looking names up.
 
-use std::ops::Range;
+use std::collections::TryReserveError;
 
 use super::codes::MACRO_STAGES;
-use super::nul::{count, nuls, until_last};
+use super::nul::{first, until_last};
+use super::stage::Stage;
 
 /// Stages before the first message: those that a session which idles has macros of.
 const EARLY: usize = 2;
@@ -16,99 +17,8 @@ pub struct Macros {
     late: Option<Box<[Stage; MACRO_STAGES - EARLY]>>,
 }
 
-/// The macros of a stage, without spare room, since they are kept while the session waits.
-///
-/// In front the strings as they came, names and values alternating, each ending in NUL; then the
-/// offset of each string, in [`NARROW`] or [`WIDE`] bytes; in the end how many that are, in
-/// [`COUNT`] bytes whose highest bit tells that they are wide.
-#[derive(Debug, Default)]
-struct Stage {
-    bytes: Box<[u8]>,
-}
-
-/// Bytes of an offset, where that is enough.
-const NARROW: usize = 2;
-/// Bytes of an offset else: packets have less than 2^31 bytes.
-const WIDE: usize = 4;
-/// Bytes.
-const COUNT: usize = 4;
-const WIDE_BIT: u32 = 1 << 31;
-
-/// The first of some offsets.
-fn offset<const WIDTH: usize>(offsets: &[u8]) -> Option<usize> {
-    let bytes = offsets.first_chunk::<WIDTH>()?;
-    Some(bytes.iter().rev().fold(0, |high, low| high << 8 | usize::from(*low)))
-}
-
-impl Stage {
-    fn clear(&mut self) {
-        if let Some(count) = self.bytes.last_chunk_mut::<COUNT>() {
-            *count = [0; COUNT];
-        }
-    }
-
-    /// Takes in the strings of a packet, which end in NUL.
-    fn store(&mut self, strings: &[u8]) {
-        let count = count(strings);
-        let wide = strings.len() > usize::from(u16::MAX);
-        let width = if wide { WIDE } else { NARROW };
-        let size = strings.len() + count * width + COUNT;
-        let mut bytes = std::mem::take(&mut self.bytes).into_vec();
-        if bytes.len() != size {
-            bytes = Vec::with_capacity(size);
-        }
-        bytes.clear();
-        bytes.extend_from_slice(strings);
-        let mut start = 0;
-        for nul in nuls(strings) {
-            if wide {
-                bytes.extend_from_slice(&(start as u32).to_le_bytes());
-            } else {
-                bytes.extend_from_slice(&(start as u16).to_le_bytes());
-            }
-            start = nul + 1;
-        }
-        let count = count as u32 | if wide { WIDE_BIT } else { 0 };
-        bytes.extend_from_slice(&count.to_le_bytes());
-        self.bytes = bytes.into_boxed_slice();
-    }
-
-    /// Where a macro's value lies.
-    fn find(&self, name: &[u8]) -> Option<Range<usize>> {
-        let (bytes, count) = self.bytes.split_last_chunk::<COUNT>()?;
-        let count = u32::from_le_bytes(*count);
-        if count & WIDE_BIT == 0 {
-            Stage::find_in::<NARROW>(bytes, count as usize, name)
-        } else {
-            Stage::find_in::<WIDE>(bytes, (count & !WIDE_BIT) as usize, name)
-        }
-    }
-
-    /// The same in strings followed by `count` offsets.
-    fn find_in<const WIDTH: usize>(
-        bytes: &[u8],
-        count: usize,
-        name: &[u8],
-    ) -> Option<Range<usize>> {
-        let end = bytes.len().checked_sub(count * WIDTH)?;
-        let (strings, offsets) = bytes.split_at_checked(end)?;
-        // A last name without a value is no macro.
-        for (n, pair) in offsets.chunks_exact(2 * WIDTH).enumerate() {
-            let value = pair.get(WIDTH..).and_then(offset::<WIDTH>);
-            let (Some(at), Some(value)) = (offset::<WIDTH>(pair), value) else { continue };
-            let length = value - at - 1;
-            if (length == name.len() || length == name.len() + 2 && name.len() == 1)
-                && strings.get(at..value - 1).is_some_and(|stored| bare(stored) == name)
-            {
-                let next = offsets.get((n + 1) * 2 * WIDTH..).and_then(offset::<WIDTH>);
-                return Some(value..next.unwrap_or(end));
-            }
-        }
-        None
-    }
-}
-
 /// The stage that macros with this target letter belong to; those of other letters are ignored.
+#[inline]
 #[must_use]
 pub fn stage_of(letter: u8) -> Option<usize> {
     match letter {
@@ -124,6 +34,7 @@ pub fn stage_of(letter: u8) -> Option<usize> {
 }
 
 /// A name without the braces that do not count: "{x}" is "x", while "{xy}" is not "xy".
+#[inline]
 fn bare(name: &[u8]) -> &[u8] {
     match name {
         [b'{', _, b'}'] => name.get(1..2).unwrap_or_default(),
@@ -135,42 +46,56 @@ impl Macros {
     /// Stores the strings of a macro packet in place of all macros of the stage.
     ///
     /// Packets without any string are ignored; bytes after the last NUL are dropped.
-    pub fn store(&mut self, stage: usize, strings: &[u8]) {
-        let Some(strings) = until_last(strings) else { return };
+    ///
+    /// # Errors
+    /// There is no memory for them; the stage has no macros then.
+    #[inline]
+    pub fn store(&mut self, stage: usize, strings: &[u8]) -> Result<(), TryReserveError> {
+        let Some(strings) = until_last(strings) else { return Ok(()) };
         let place = match self.early.get_mut(stage) {
             None => self.late.get_or_insert_default().get_mut(stage - EARLY),
             early => early,
         };
-        if let Some(place) = place {
-            place.store(strings);
-        }
-    }
-
-    /// All stages, the first one first.
-    fn stages(&mut self) -> impl DoubleEndedIterator<Item = &mut Stage> {
-        let late = self.late.as_mut().map_or_else(Default::default, |late| late.as_mut_slice());
-        self.early.iter_mut().chain(late)
+        place.map_or(Ok(()), |place| place.store(strings))
     }
 
     /// Empties `from` and all later stages.
+    #[inline]
     pub fn clear_from(&mut self, from: usize) {
-        self.stages().skip(from).for_each(Stage::clear);
+        for stage in self.early.get_mut(from..).unwrap_or_default() {
+            stage.clear();
+        }
+        if let Some(late) = &mut self.late {
+            for stage in late.get_mut(from.saturating_sub(EARLY)..).unwrap_or_default() {
+                stage.clear();
+            }
+        }
     }
 
-    /// Finds a macro's value, with its NUL; later stages win over earlier ones.
+    /// Finds a macro's value, with all that follows it in its stage, of which the value is what the
+    /// first NUL ends; later stages win over earlier ones. The name has no NUL.
     ///
     /// The bytes stay where they are until the stage is replaced or cleared.
-    pub fn get(&mut self, name: &[u8]) -> Option<&mut [u8]> {
+    #[inline]
+    pub fn find(&mut self, name: &[u8]) -> Option<&mut [u8]> {
         let name = bare(name);
         if name.is_empty() {
             return None;
         }
-        for stage in self.stages().rev() {
-            if let Some(value) = stage.find(name) {
-                return stage.bytes.get_mut(value);
+        let late = self.late.as_mut().map_or_else(Default::default, |late| late.as_mut_slice());
+        for stage in late.iter_mut().rev().chain(self.early.iter_mut().rev()) {
+            if let Some(value) = stage.get(name) {
+                return Some(value);
             }
         }
         None
+    }
+
+    /// Finds a macro's value, with its NUL; see [`Macros::find`].
+    pub fn get(&mut self, name: &[u8]) -> Option<&mut [u8]> {
+        let value = self.find(name)?;
+        let end = first(value)?;
+        value.get_mut(..=end)
     }
 }
 
@@ -190,7 +115,7 @@ mod tests {
     fn store(macros: &mut Macros, payload: &[u8]) {
         let Some((letter, strings)) = payload.split_first() else { return };
         if let Some(stage) = stage_of(*letter) {
-            macros.store(stage, strings);
+            macros.store(stage, strings).unwrap();
         }
     }
 
@@ -233,22 +158,6 @@ mod tests {
         assert_eq!(get(&mut m, "b").as_deref(), Some("3"));
         store(&mut m, b"C\0");
         assert_eq!(get(&mut m, "b"), None);
-    }
-
-    #[test]
-    fn packets_of_any_size_are_kept_without_spare_room() {
-        for size in [10, 65_000, 65_536, 65_537, 200_000] {
-            let mut m = Macros::default();
-            let long = "v".repeat(size);
-            store(&mut m, format!("Ma\x001\0{{long}}\0{long}\0b\x002\0").as_bytes());
-            assert_eq!(get(&mut m, "a").as_deref(), Some("1"));
-            assert_eq!(get(&mut m, "{long}").as_deref(), Some(&*long));
-            assert_eq!(get(&mut m, "b").as_deref(), Some("2"));
-            let kept = m.stages().map(|stage| stage.bytes.len()).sum::<usize>();
-            let strings = size + 1 + 7 + 8;
-            let offsets = 6 * if strings > 65_535 { 4 } else { 2 };
-            assert_eq!(kept, strings + offsets + 4);
-        }
     }
 
     #[test]

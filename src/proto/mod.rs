@@ -16,4 +16,5 @@ pub mod nul;
 pub mod printable;
 pub mod reply;
 pub mod response;
+mod stage;
 pub mod state;

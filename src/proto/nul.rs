@@ -3,6 +3,7 @@
 const LOW_BITS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
 
 /// Sets the highest bit of each byte that is NUL, and no other bit.
+#[inline]
 fn marks(word: u64) -> u64 {
     !(((word & LOW_BITS) + LOW_BITS) | word | LOW_BITS)
 }
@@ -19,6 +20,7 @@ pub struct Nuls<'a> {
 }
 
 /// Finds all NULs.
+#[inline]
 #[must_use]
 pub fn nuls(bytes: &[u8]) -> Nuls<'_> {
     Nuls { rest: bytes, base: 0, marks: 0, width: 0 }
@@ -62,23 +64,29 @@ impl Iterator for Nuls<'_> {
 /// How many NULs there are.
 #[must_use]
 pub fn count(bytes: &[u8]) -> usize {
-    let mut words = bytes.chunks_exact(8);
-    let count = |word: &[u8; 8]| {
-        // One bit a byte: the product has their sum in its highest byte.
-        let ones = marks(u64::from_le_bytes(*word)) >> 7;
-        (ones.wrapping_mul(0x0101_0101_0101_0101) >> 56) as usize
-    };
-    let whole: usize = words.by_ref().filter_map(|word| word.first_chunk()).map(count).sum();
-    whole + words.remainder().iter().filter(|byte| **byte == 0).count()
+    // Sums of a byte each, which compilers add up sixteen at a time.
+    let ones = |part: &[u8]| part.iter().map(|byte| u8::from(*byte == 0)).sum::<u8>();
+    bytes.chunks(usize::from(u8::MAX)).map(|part| usize::from(ones(part))).sum()
 }
 
 /// The offset of the first NUL.
+#[inline]
 #[must_use]
 pub fn first(bytes: &[u8]) -> Option<usize> {
-    nuls(bytes).next()
+    let mut rest = bytes;
+    let mut base = 0;
+    while let Some((word, behind)) = rest.split_first_chunk::<8>() {
+        let marks = marks(u64::from_le_bytes(*word));
+        if marks != 0 {
+            return Some(base + marks.trailing_zeros() as usize / 8);
+        }
+        (rest, base) = (behind, base + 8);
+    }
+    rest.iter().position(|&b| b == 0).map(|n| base + n)
 }
 
 /// The bytes up to and with the last NUL; `None` if there is none.
+#[inline]
 #[must_use]
 pub fn until_last(bytes: &[u8]) -> Option<&[u8]> {
     match bytes {

@@ -55,8 +55,38 @@ const fn bits(states: &[State]) -> u16 {
     set
 }
 
+/// States that may follow directly, as bit sets, by the number of the state before.
+static SUCCESSORS: [u16; State::QuitNc as usize + 1] = {
+    use State::{Body, Conn, Data, Endm, Eohs, Hdrs, Helo, Init, Mail, Opts, QuitNc, Rcpt};
+    // A message without any header or body is legal, so both may be missing after DATA.
+    let rows: [(State, &[State]); 12] = [
+        (Init, &[Opts]),
+        (Opts, &[Conn]),
+        (Conn, &[Helo, Mail]),
+        (Helo, &[Helo, Mail]),
+        (Mail, &[Rcpt]),
+        (Rcpt, &[Rcpt, Data, Hdrs, Eohs, Body, Endm]),
+        (Data, &[Hdrs, Eohs, Body, Endm]),
+        (Hdrs, &[Hdrs, Eohs]),
+        (Eohs, &[Body, Endm]),
+        (Body, &[Body, Endm]),
+        (Endm, &[Mail]),
+        (QuitNc, &[Conn]),
+    ];
+    let mut table = [0; State::QuitNc as usize + 1];
+    let mut i = 0;
+    #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+    while i < rows.len() {
+        let (state, next) = rows[i];
+        table[state as usize] = bits(next);
+        i += 1;
+    }
+    table
+};
+
 impl State {
     /// The state a command leads to; `None` for those that lead to none.
+    #[inline]
     #[must_use]
     pub fn after(command: Command) -> Option<State> {
         Some(match command {
@@ -82,20 +112,16 @@ impl State {
     }
 
     /// States that may follow directly, as a bit set by number.
+    #[inline]
     fn successors(self) -> u16 {
-        use State::{Body, Conn, Data, Endm, Eohs, Hdrs, Helo, Init, Mail, Opts, QuitNc, Rcpt};
-        match self {
-            Init => bits(&[Opts]),
-            Opts | QuitNc => bits(&[Conn]),
-            Conn | Helo => bits(&[Helo, Mail]),
-            Mail => bits(&[Rcpt]),
-            Rcpt => bits(&[Rcpt, Data, Hdrs, Eohs, Body, Endm]),
-            // A message without any header or body is legal, so both may be missing after DATA.
-            Data => bits(&[Hdrs, Eohs, Body, Endm]),
-            Hdrs => bits(&[Hdrs, Eohs]),
-            Eohs | Body => bits(&[Body, Endm]),
-            Endm => bits(&[Mail]),
-        }
+        SUCCESSORS.get(self as usize).copied().unwrap_or_default()
+    }
+
+    /// Whether a command that leads to `next` may follow without any stepping over: nearly all do.
+    #[inline]
+    #[must_use]
+    pub fn leads_to(self, next: State) -> bool {
+        self.successors() & (1 << next as u8) != 0
     }
 
     /// Whether the filter asked not to receive the command that leads here.
@@ -118,7 +144,7 @@ impl State {
     fn reaches(self, next: State, protocol: u32) -> bool {
         let mut state = self;
         loop {
-            if state.successors() & (1 << next as u8) != 0 {
+            if state.leads_to(next) {
                 return true;
             }
             match State::from_number(state as u8 + 1).filter(|s| s.skipped_by(protocol)) {

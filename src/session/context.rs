@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::Output;
+use super::output::Output;
 use crate::proto::codes::MACRO_STAGES;
 use crate::proto::macros::Macros;
 use crate::proto::reply::{self, ReplyError};
@@ -98,6 +98,13 @@ impl Context {
     /// them, or the session ends; none of that happens while a callback runs.
     pub fn macro_value<T>(&self, name: &[u8], take: impl FnOnce(&mut [u8]) -> T) -> Option<T> {
         self.lock().macros.get(name).map(take)
+    }
+
+    /// Where a macro's value begins, which a NUL ends; see [`Context::macro_value`].
+    #[inline]
+    #[must_use]
+    pub fn macro_pointer(&self, name: &[u8]) -> Option<*mut u8> {
+        self.lock().macros.find(name).map(<[u8]>::as_mut_ptr)
     }
 
     /// Stores a reply of one line (`smfi_setreply`); a stored one is kept if this fails.

@@ -7,11 +7,14 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic)]
 
-mod call;
 mod changes;
+mod commands;
 mod context;
+mod core;
 mod engine;
 mod filter;
+mod negotiation;
+mod origin;
 mod output;
 mod report;
 mod respond;
@@ -20,7 +23,7 @@ mod settled;
 mod tests;
 
 pub use context::{Context, Refused};
-pub use engine::{Flow, Session};
+pub use core::{Flow, Session};
 pub use filter::Filter;
 pub use output::{Output, SendError};
 pub use report::{Report, Severity};

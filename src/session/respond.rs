@@ -1,13 +1,16 @@
 //! From a callback's result to the response and the state that follow.
 
-use super::engine::{Flow, Session};
 use std::ops::Range;
 
-use super::{Refused, Report};
+use super::context::Refused;
+use super::core::{Flow, Session};
+use super::filter::Filter;
+use super::report::Report;
+use super::settled::{Holds, Settled};
 use crate::proto::codes::{status, step};
 use crate::proto::command::Command;
 use crate::proto::response::{Payload, letter};
-use crate::proto::state;
+use crate::proto::state::{self, State};
 
 /// Results that count as a reply where silence was promised, as in the reference.
 const PROMISE_CHECKED: Range<i32> = 0..20;
@@ -39,7 +42,22 @@ impl Session {
     /// Replies with a result, and moves on as it demands.
     ///
     /// `callback` is the one it came from, for the log: nearly always that of `command`.
+    #[expect(clippy::inline_always, reason = "the command is a constant where it is called")]
+    #[inline(always)]
     pub(super) fn respond(&mut self, command: Command, result: i32, callback: Command) -> Flow {
+        // Nearly all results: no text goes with them, and nothing ends.
+        let promised = self.agreement.protocol & command.no_reply_flag();
+        if promised == 0 && result == status::CONTINUE {
+            return self.send(letter::CONTINUE);
+        }
+        if promised & !self.agreement.faked != 0 && result == status::NOREPLY {
+            return Flow::Continue;
+        }
+        self.respond_otherwise(command, result, callback)
+    }
+
+    #[inline(never)]
+    fn respond_otherwise(&mut self, command: Command, result: i32, callback: Command) -> Flow {
         if self.agreement.protocol & command.no_reply_flag() != 0 {
             return self.keep_silent(command, result, callback);
         }
@@ -67,12 +85,7 @@ impl Session {
     }
 
     /// Sends a result that may be sent, and moves on as it demands.
-    #[inline]
     fn answer(&mut self, command: Command, result: i32) -> Flow {
-        if result == status::CONTINUE {
-            // Nearly all results: no text goes with it, and nothing ends.
-            return self.send(letter::CONTINUE);
-        }
         let reply = self.verdict_text(result);
         let flow = self.send_result(result, reply.as_deref());
         if flow == Flow::Continue {
@@ -81,19 +94,13 @@ impl Session {
         flow
     }
 
-    /// As [`Session::answer`], for what is rare.
-    #[cold]
-    fn fail_for_now(&mut self, command: Command) -> Flow {
-        self.answer(command, status::TEMPFAIL)
-    }
-
     /// Keeps the promise of no reply that was negotiated, whatever the callback returned.
     fn keep_silent(&mut self, command: Command, result: i32, callback: Command) -> Flow {
         // The MTA may know nothing of the promise, and wait.
         let awaited = self.agreement.faked & command.no_reply_flag() != 0;
         if awaited && !is_listed(result) {
             self.complain(Complaint::Unlisted, Report::Unlisted(callback, result, false));
-            return self.fail_for_now(command);
+            return self.answer(command, status::TEMPFAIL);
         }
         if result != status::NOREPLY {
             if PROMISE_CHECKED.contains(&result) {
@@ -124,8 +131,62 @@ impl Session {
         }
     }
 
+    /// Ends the message under way, if any, with a verdict and its text.
+    fn settle(&mut self, result: i32, reply: Option<Box<[u8]>>) {
+        if self.state.in_message() {
+            self.settled = Some(Box::new(Settled { result, reply, place: self.state }));
+        }
+        self.state = State::Helo;
+    }
+
+    /// Repeats the verdict if a command is part of the message it is on; `None` if it is not.
+    #[cold]
+    pub(super) fn after_verdict(&mut self, command: Command) -> Option<Flow> {
+        let holds = self.settled.as_ref()?.holds(command, self.agreement.protocol);
+        let Holds::For(next) = holds else {
+            if holds == Holds::NoMore {
+                self.settled = None;
+            }
+            return None;
+        };
+        let mut settled = self.settled.take()?;
+        let promised = self.agreement.protocol & command.no_reply_flag();
+        let flow = if promised & !self.agreement.faked != 0 {
+            Flow::Continue
+        } else {
+            if settled.reply.is_none() {
+                settled.reply = self.verdict_text(settled.result);
+            }
+            self.send_result(settled.result, settled.reply.as_deref())
+        };
+        if command != Command::Eom {
+            settled.place = settled.place.max(next);
+            self.settled = Some(settled);
+        }
+        Some(flow)
+    }
+
+    /// Takes note of macros for a command that can only be part of the next message.
+    #[cold]
+    pub(super) fn macros_after_verdict(&mut self, letter: u8) {
+        let protocol = self.agreement.protocol;
+        self.settled.take_if(|settled| settled.is_outdated_by(letter, protocol));
+    }
+
+    /// Calls the abort callback if a message is under way, which is thereby ended.
+    pub(super) fn end_message<F: Filter>(&mut self, filter: &F) {
+        self.settled = None;
+        self.skip_body = false;
+        if self.state.in_message() {
+            self.state = State::Helo;
+            if filter.serves(Command::Abort) {
+                let _ignored = filter.event(&self.context, Command::Abort);
+            }
+        }
+    }
+
     /// Takes the stored reply if it goes with a result.
-    pub(super) fn verdict_text(&self, result: i32) -> Option<Box<[u8]>> {
+    fn verdict_text(&self, result: i32) -> Option<Box<[u8]>> {
         match result {
             status::REJECT => self.context.take_reply(b'5'),
             status::TEMPFAIL => self.context.take_reply(b'4'),
@@ -134,7 +195,7 @@ impl Session {
     }
 
     /// Sends a result, or the text that goes with it.
-    pub(super) fn send_result(&mut self, result: i32, reply: Option<&[u8]>) -> Flow {
+    fn send_result(&mut self, result: i32, reply: Option<&[u8]>) -> Flow {
         if let Some(reply) = reply {
             return self.send_packet(letter::REPLYCODE, Payload::Strings(&[reply]));
         }
@@ -148,7 +209,8 @@ impl Session {
         })
     }
 
-    pub(super) fn send(&mut self, letter: u8) -> Flow {
+    #[inline]
+    fn send(&mut self, letter: u8) -> Flow {
         match self.context.output.send(letter, Payload::None, true) {
             Ok(()) => Flow::Continue,
             Err(_) => Flow::Close,
