@@ -160,6 +160,61 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1, u
 	return SMFIS_CONTINUE;
 }
 
+/* The same callbacks, of a filter that only wants to be asked. */
+static sfsistat idle(SMFICTX *ctx)
+{
+	(void)ctx;
+	return go_on();
+}
+
+static sfsistat idle_eom(SMFICTX *ctx)
+{
+	(void)ctx;
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat idle_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)
+{
+	(void)host, (void)address;
+	return idle(ctx);
+}
+
+static sfsistat idle_helo(SMFICTX *ctx, char *name)
+{
+	(void)name;
+	return idle(ctx);
+}
+
+static sfsistat idle_envelope(SMFICTX *ctx, char **arguments)
+{
+	(void)arguments;
+	return idle(ctx);
+}
+
+static sfsistat idle_header(SMFICTX *ctx, char *name, char *value)
+{
+	(void)name, (void)value;
+	return idle(ctx);
+}
+
+static sfsistat idle_body(SMFICTX *ctx, unsigned char *chunk, size_t size)
+{
+	(void)chunk, (void)size;
+	return idle(ctx);
+}
+
+static void make_idle(struct smfiDesc *filter)
+{
+	filter->xxfi_connect = idle_connect;
+	filter->xxfi_helo = idle_helo;
+	filter->xxfi_envfrom = filter->xxfi_envrcpt = idle_envelope;
+	filter->xxfi_data = filter->xxfi_eoh = idle;
+	filter->xxfi_eom = idle_eom;
+	filter->xxfi_abort = filter->xxfi_close = idle;
+	filter->xxfi_header = idle_header;
+	filter->xxfi_body = idle_body;
+}
+
 int main(int argc, char **argv)
 {
 	struct smfiDesc filter = {
@@ -181,6 +236,8 @@ int main(int argc, char **argv)
 	};
 
 	options = parse_options(argc, argv);
+	if (options.idle)
+		make_idle(&filter);
 	if (options.timeout_s > 0)
 		smfi_settimeout(options.timeout_s);
 	if (smfi_setbacklog(4096) != MI_SUCCESS || smfi_setconn(options.conn) != MI_SUCCESS ||

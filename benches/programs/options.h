@@ -15,6 +15,7 @@
 struct options {
 	char *conn;	/* connection spec: unix:/path or inet:port@127.0.0.1 */
 	int no_reply;	/* commands before the end of a message get no reply */
+	int idle;	/* callbacks do nothing */
 	int eom_ms;	/* how long the end-of-message callback blocks, ms */
 	int slow_ms;	/* the same, for clients whose HELO name begins with "slow" */
 	int timeout_s;	/* smfi_settimeout; 0: leave the default */
@@ -23,9 +24,10 @@ struct options {
 static inline void usage(const char *program)
 {
 	fprintf(stderr,
-		"usage: %s -p CONN [-n] [-e MS] [-S MS] [-t SECONDS]\n"
+		"usage: %s -p CONN [-n] [-i] [-e MS] [-S MS] [-t SECONDS]\n"
 		"  -p CONN     unix:/path or inet:port@127.0.0.1\n"
 		"  -n          no replies but to the end of a message\n"
+		"  -i          look at nothing, change nothing (of the filters only)\n"
 		"  -e MS       block that long at the end of each message\n"
 		"  -S MS       the same, for HELO names that begin with \"slow\" only\n"
 		"  -t SECONDS  timeout for the MTA\n",
@@ -38,10 +40,11 @@ static inline struct options parse_options(int argc, char **argv)
 	struct options o = {0};
 	int letter;
 
-	while ((letter = getopt(argc, argv, "p:ne:S:t:")) != -1) {
+	while ((letter = getopt(argc, argv, "p:nie:S:t:")) != -1) {
 		switch (letter) {
 		case 'p': o.conn = optarg; break;
 		case 'n': o.no_reply = 1; break;
+		case 'i': o.idle = 1; break;
 		case 'e': o.eom_ms = atoi(optarg); break;
 		case 'S': o.slow_ms = atoi(optarg); break;
 		case 't': o.timeout_s = atoi(optarg); break;

@@ -1,9 +1,9 @@
 //! Instructions in user space per message, counted by valgrind: the same on every run and machine.
 
 use crate::client::serial;
-use crate::measure::{Bench, shared_script};
-use crate::message::Shape;
-use crate::server::{Server, Setup};
+use crate::measure::Bench;
+use crate::message::{Shape, script};
+use crate::server::{Address, Server, Setup};
 use crate::subject::Subject;
 use c_tests::{Error, Result, paths};
 use std::collections::HashMap;
@@ -22,11 +22,54 @@ pub struct Counts {
     pub all: f64,
 }
 
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The typical message, each on a connection of its own.
+    Typical,
+    /// The same on one connection, with callbacks that do nothing.
+    Reused,
+    /// The same without replies before the end of a message.
+    NoReplies,
+}
+
+impl Kind {
+    /// All, as the gate counts them.
+    pub const ALL: [Kind; 3] = [Kind::Typical, Kind::Reused, Kind::NoReplies];
+
+    /// The name, in files and in the list of limits.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Typical => "typical",
+            Kind::Reused => "reused",
+            Kind::NoReplies => "no-replies",
+        }
+    }
+
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Kind::Typical => &[],
+            Kind::Reused => &["-i"],
+            Kind::NoReplies => &["-i", "-n"],
+        }
+    }
+
+    fn send(self, address: &Address, messages: u64) -> Result<()> {
+        if self == Kind::Typical {
+            serial::messages(address, &script(&Shape::TYPICAL), messages)?;
+            return Ok(());
+        }
+        let no_reply = self == Kind::NoReplies;
+        let shape = Shape { no_reply, unchanged: true, ..Shape::TYPICAL };
+        serial::reused(address, &script(&shape), messages)
+    }
+}
+
 /// Counts two runs of different length; the difference is due to messages alone.
-pub fn per_message(bench: &Bench<'_>, subject: Subject) -> Result<Counts> {
+pub fn per_message(bench: &Bench<'_>, subject: Subject, kind: Kind) -> Result<Counts> {
     let more = bench.pace.pick(200, 60, 5);
-    let short = count(bench, subject, SHORT_RUN)?;
-    let long = count(bench, subject, SHORT_RUN + more)?;
+    let short = count(bench, subject, kind, SHORT_RUN)?;
+    let long = count(bench, subject, kind, SHORT_RUN + more)?;
     let each = |long: u64, short: u64| (long as f64 - short as f64) / more as f64;
     Ok(Counts { library: each(long.library, short.library), all: each(long.all, short.all) })
 }
@@ -38,11 +81,11 @@ struct Totals {
     all: u64,
 }
 
-fn count(bench: &Bench<'_>, subject: Subject, messages: u64) -> Result<Totals> {
+fn count(bench: &Bench<'_>, subject: Subject, kind: Kind, messages: u64) -> Result<Totals> {
     // Kept for callgrind_annotate: it tells where a change went.
     let dir = paths::target()?.join("bench");
     fs::create_dir_all(&dir).map_err(|e| Error::new(dir.display(), e))?;
-    let profile = dir.join(format!("callgrind-{}-{messages}.out", subject.name()));
+    let profile = dir.join(format!("callgrind-{}-{}-{messages}.out", subject.name(), kind.name()));
     let wrapper = vec![
         "valgrind".into(),
         "--quiet".into(),
@@ -50,9 +93,9 @@ fn count(bench: &Bench<'_>, subject: Subject, messages: u64) -> Result<Totals> {
         format!("--callgrind-out-file={}", profile.display()),
     ];
     let server = bench
-        .start(subject, &Setup { wrapper, ..Setup::PLAIN })
+        .start(subject, &Setup { wrapper, ..Setup::PLAIN }.with(kind.arguments()))
         .map_err(|e| Error(format!("{e}; valgrind is needed: apt-get install valgrind")))?;
-    serial::messages(&server.address, &shared_script(&Shape::TYPICAL), messages)?;
+    kind.send(&server.address, messages)?;
     stop(server)?;
     totals(&profile)
 }

@@ -1,7 +1,7 @@
 //! Rounds: every subject of a load in turn, again and again, so that each ratio compares neighbours
 //! in time.
 
-use crate::instructions;
+use crate::instructions::{self, Kind};
 use crate::loads;
 use crate::machine::Machine;
 use crate::measure::{Bench, Load, Pace, Weight};
@@ -107,32 +107,39 @@ fn progress(load: &Load, round: usize, subject: Subject, values: &[f64], start: 
     eprintln!("  {elapsed:>5} s  round {round}  {name:<10} {}", figures.join(", "));
 }
 
-/// The text of the file that holds the limit of instructions, and why it is what it is.
-const LIMIT: &str = include_str!("../instructions.limit");
+/// The text of the file that holds the limits of instructions, and why they are what they are.
+const LIMITS: &str = include_str!("../instructions.limit");
 
-/// Compares the instruction count with its limit; `false` if it is above.
+/// Compares the instruction counts with their limits; `false` if one is above.
 pub fn gate() -> Result<bool> {
-    let limit = limit(LIMIT).ok_or_else(|| {
-        Error("benches/instructions.limit has no line with a number of instructions".into())
-    })?;
     let programs = Programs::build()?;
-    let pace = Pace::Full;
-    let bench = Bench { programs: &programs, pace, window: pace.window() };
-    let counts = instructions::per_message(&bench, Subject::Ours)?;
-    let library = counts.library.round() as u64;
-    println!("{library} user instructions per message inside the library; the limit is {limit}");
-    if library > limit {
-        println!(
-            "Above the limit. Make it cheaper; if what it buys is worth it, raise the limit in \
-             benches/instructions.limit and write the reason there."
-        );
+    let mut within = true;
+    for kind in Kind::ALL {
+        let name = kind.name();
+        let limit = limit(LIMITS, name).ok_or_else(|| {
+            Error(format!("benches/instructions.limit has no line \"{name} NUMBER\""))
+        })?;
+        // The counts are the same for fewer messages, but for what the supervisor does meanwhile.
+        let pace = if kind == Kind::Typical { Pace::Full } else { Pace::Quick };
+        let bench = Bench { programs: &programs, pace, window: pace.window() };
+        let counts = instructions::per_message(&bench, Subject::Ours, kind)?;
+        let library = counts.library.round() as u64;
+        println!("{name}: {library} user instructions per message inside the library, of {limit}");
+        if library > limit {
+            within = false;
+            println!(
+                "Above the limit. Make it cheaper; if what it buys is worth it, raise the limit in \
+                 benches/instructions.limit and write the reason there."
+            );
+        }
     }
-    Ok(library <= limit)
+    Ok(within)
 }
 
-/// The last line that is a number.
-fn limit(text: &str) -> Option<u64> {
-    text.lines().rev().find_map(|line| line.trim().parse().ok())
+/// The number in the last line that begins with a name.
+fn limit(text: &str, name: &str) -> Option<u64> {
+    let number = |line: &str| line.strip_prefix(name)?.trim().parse().ok();
+    text.lines().rev().find_map(number)
 }
 
 #[cfg(test)]
@@ -140,10 +147,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_recorded_limit_is_found() {
-        assert!(limit(LIMIT).is_some());
-        assert_eq!(limit("# why\n12\n# because\n34\n"), Some(34));
-        assert_eq!(limit("# none"), None);
+    fn the_recorded_limits_are_found() {
+        for kind in Kind::ALL {
+            assert!(limit(LIMITS, kind.name()).is_some());
+        }
+        assert_eq!(limit("# why\na 12\nb 13\n# because\na 34\n", "a"), Some(34));
+        assert_eq!(limit("# a 5", "a"), None);
     }
 
     #[test]

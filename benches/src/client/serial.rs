@@ -75,6 +75,21 @@ pub fn messages(address: &Address, script: &Script, count: u64) -> Result<Outcom
     Ok(outcome)
 }
 
+/// Sends a number of messages on one connection.
+pub fn reused(address: &Address, script: &Script, count: u64) -> Result<()> {
+    let mut stream = connect(address)?;
+    let mut reply = [0; 4096];
+    let end = script.steps.iter().position(|step| step.ends && step.letter == b'E');
+    let end = end.ok_or_else(|| Error("the script has no message".into()))?;
+    for n in 0..count {
+        let steps = if n == 0 { &script.steps[..=end] } else { &script.steps[script.again..] };
+        for step in steps {
+            exchange(&mut *stream, script, step, &mut reply)?;
+        }
+    }
+    Ok(())
+}
+
 /// Sends messages until a time, at least one; returns how many as well.
 pub fn until(address: &Address, script: &Script, end: Instant) -> Result<(u64, Outcome)> {
     let mut outcome = Outcome::new();

@@ -1,7 +1,7 @@
 //! Counts under a tracer: system calls, and instructions in user space.
 
 use crate::client::{Plan, Run, serial};
-use crate::instructions;
+use crate::instructions::{self, Kind};
 use crate::measure::{Bench, Load, Weight, lower, shared_script};
 use crate::message::Shape;
 use crate::server::{Server, Setup};
@@ -31,7 +31,7 @@ pub(super) fn loads() -> Vec<Load> {
             metrics: vec![lower("per message, library", ""), lower("per message, all", "")],
             weight: Weight::Heavy,
             measure: Box::new(|bench, subject| {
-                let counts = instructions::per_message(bench, subject)?;
+                let counts = instructions::per_message(bench, subject, Kind::Typical)?;
                 Ok(vec![counts.library, counts.all])
             }),
         },
