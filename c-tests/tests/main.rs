@@ -9,6 +9,7 @@ mod exhaustive;
 mod headers;
 mod inherited;
 mod linkage;
+mod log_destination;
 mod log_lines;
 mod matrix;
 mod packages;

@@ -55,7 +55,7 @@ fn logged(script: &str) -> Vec<String> {
     }
     command.args(["register=0x01000001", "setconn=inet:0@127.0.0.1", "stop", "main"]);
     command.env("LIBMILTER_MAX_THREADS", "none").env("LIBMILTER_THREADS", "many");
-    command.env("LIBMILTER_STOP_SECONDS", "soon");
+    command.env("LIBMILTER_STOP_SECONDS", "soon").env("LIBMILTER_LOG", "nowhere");
     command.env(shim, dir.path().join("log"));
     let done = output_within(&mut command, PATIENCE).unwrap();
     assert!(done.status.success(), "{script}: {}", done.status);
@@ -66,8 +66,10 @@ fn logged(script: &str) -> Vec<String> {
     log.lines().map(str::to_owned).collect()
 }
 
-fn ignored() -> [String; 3] {
-    ["LIBMILTER_MAX_THREADS", "LIBMILTER_THREADS", "LIBMILTER_STOP_SECONDS"].map(|name| {
+fn ignored() -> [String; 4] {
+    const NAMES: [&str; 4] =
+        ["LIBMILTER_LOG", "LIBMILTER_MAX_THREADS", "LIBMILTER_THREADS", "LIBMILTER_STOP_SECONDS"];
+    NAMES.map(|name| {
         format!(
             "warning calls: {name} is ignored, since the program has rights that whoever started it \
              has not"
@@ -96,6 +98,8 @@ fn programs_with_capabilities_ignore_it() {
 #[test]
 fn other_programs_honour_it() {
     let honoured = [
+        "warning calls: LIBMILTER_LOG=nowhere is none of syslog, stderr, auto, fd: and the number of an \
+         open descriptor, an absolute path; the system log is used",
         "warning calls: LIBMILTER_MAX_THREADS=none is not a positive number; no limit is set",
         "warning calls: LIBMILTER_THREADS=many is neither pool nor session; pool is used",
         "warning calls: LIBMILTER_STOP_SECONDS=soon is not a positive number; 8 is used",

@@ -9,6 +9,7 @@ use super::guard::{guard, guard_system, text};
 use super::settings::SETTINGS;
 use super::socket;
 use super::types::{MI_FAILURE, MI_SUCCESS, c_bool, smfiDesc};
+use super::variables::log_destination;
 use crate::proto::codes::{DEFAULT_MAX_DATA_SIZE, LIBRARY_VERSION};
 use crate::runtime::Log;
 use crate::sys::log::Priority;
@@ -31,6 +32,7 @@ pub unsafe extern "C" fn smfi_register(descr: smfiDesc) -> c_int {
     let name = unsafe { text(descr.xxfi_name) }.unwrap_or(b"Unknown");
     guard(MI_FAILURE, || {
         let log = Log::new(name);
+        log_destination(&log);
         if !version_fits(descr.xxfi_version) {
             let text = format!(
                 "smfi_register: version mismatch application: {} != milter: {LIBRARY_VERSION}",

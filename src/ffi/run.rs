@@ -1,6 +1,7 @@
 //! Exported functions that run a filter and stop it.
 
 use std::ffi::c_int;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 use super::guard::{Failed, guard_system};
@@ -9,9 +10,10 @@ use super::settings::SETTINGS;
 use super::socket;
 use super::types::MI_SUCCESS;
 use super::variables::{max_threads, stop_limit, threads};
-use crate::runtime::{Control, Level, Log, Options, ServeError, serve};
-use crate::sys::log::Priority;
-use crate::sys::{errno, signal, tsan};
+use crate::proto::printable::quote;
+use crate::runtime::{Control, Level, Log, Options, ServeError, Threads, serve};
+use crate::sys::log::{Priority, is_chosen};
+use crate::sys::{errno, library, signal, tsan};
 
 static CONTROL: Control = Control::new();
 
@@ -67,6 +69,7 @@ fn run() -> Result<(), Failed> {
             stop_limit,
         }
     };
+    announce(&log, &options);
     let served = serve(filter, listener, options, Arc::clone(&log), &mut running);
     tsan::run_ended();
     served.map_err(|error| {
@@ -75,6 +78,34 @@ fn run() -> Result<(), Failed> {
         }
         Failed(error.errno())
     })
+}
+
+/// Tells which library serves, and how, whoever wants debug output or has said where log lines go.
+fn announce(log: &Log, options: &Options) {
+    let priority = match (is_chosen(), options.debug > 0) {
+        (true, _) => Priority::Info,
+        (false, true) => Priority::Debug,
+        (false, false) => return,
+    };
+    let file =
+        library::file().map_or("a program".into(), |file| quote(file.as_os_str().as_bytes()));
+    let connection = SETTINGS.lock().connection.as_deref().map(quote).unwrap_or_default();
+    let threads = match (options.threads, options.max_threads) {
+        (Threads::Pool, usize::MAX) => "a pool of threads".to_owned(),
+        (Threads::Pool, limit) => format!("a pool of {limit} threads at most"),
+        (Threads::Session, usize::MAX) => "a thread for each connection".to_owned(),
+        (Threads::Session, limit) => format!("a thread for each connection, {limit} at most"),
+    };
+    let timeout = match options.timeout {
+        ..0 => "no timeout".to_owned(),
+        seconds => format!("timeout {seconds} s"),
+    };
+    let text = format!(
+        "{} ({file}) serves {connection}: {threads}, {timeout}, stops within {} s",
+        library::NAME,
+        options.stop_limit.as_secs(),
+    );
+    log.line(priority, &text);
 }
 
 /// Asks the run under way, or else the next one, to stop.

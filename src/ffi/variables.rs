@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::proto::printable::quote;
 use crate::runtime::{Log, STOP_LIMIT, Threads};
 use crate::sys::environment::{Setting, setting};
-use crate::sys::log::Priority;
+use crate::sys::log::{Priority, choose, is_chosen};
 
 /// The largest number of threads that run callbacks; no limit by default.
 pub(super) fn max_threads(log: &Log) -> usize {
@@ -19,6 +19,23 @@ pub(super) fn stop_limit(log: &Log) -> Duration {
     let otherwise = format!("{} is used", STOP_LIMIT.as_secs());
     let seconds = positive::<u32>("LIBMILTER_STOP_SECONDS", log, &otherwise);
     seconds.map_or(STOP_LIMIT, |seconds| Duration::from_secs(seconds.into()))
+}
+
+/// Where log lines go; settled by the first call that finds the variable set.
+pub(super) fn log_destination(log: &Log) {
+    const NAME: &str = "LIBMILTER_LOG";
+    if is_chosen() {
+        return;
+    }
+    let Some(value) = environment(NAME, log) else { return };
+    let value = value.as_encoded_bytes();
+    if !choose(value) {
+        let shown = quote(value);
+        let known =
+            "syslog, stderr, auto, fd: and the number of an open descriptor, an absolute path";
+        let text = format!("{NAME}={shown} is none of {known}; the system log is used");
+        log.line(Priority::Warning, &text);
+    }
 }
 
 /// Which threads run callbacks; a pool by default.

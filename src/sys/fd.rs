@@ -52,6 +52,18 @@ impl Identity {
     pub fn of(fd: impl AsFd) -> Identity {
         Identity(identity(fd.as_fd()))
     }
+
+    /// Whether there was anything.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whether it is the one that `JOURNAL_STREAM` names, "device:inode" in decimal numbers.
+    #[must_use]
+    pub fn is_named(self, stream: &str) -> bool {
+        self.0.is_some_and(|(device, inode)| stream == format!("{device}:{inode}"))
+    }
 }
 
 impl OwnFd {
