@@ -120,7 +120,7 @@ pub fn run(program: &Program, linkage: Linkage, scenario: &Scenario) -> Result<S
     }
     let noise = |line: &&String| !linkage.is_ours() && NOISE.iter().any(|n| line.contains(n));
     for line in log.lines()?.iter().filter(|line| !noise(line)) {
-        out.push_str(&format!("log: {line}\n"));
+        out.push_str(&format!("log: {}\n", without_library(line)));
     }
     out.push_str(&match done.status.signal() {
         Some(signal) => format!("killed by signal {signal}\n"),
@@ -137,6 +137,15 @@ pub fn run(program: &Program, linkage: Linkage, scenario: &Scenario) -> Result<S
         }
         None => out,
     })
+}
+
+/// The line without version and file of the library, which are others for each way of linking.
+fn without_library(line: &str) -> String {
+    let parts = line.split_once(", version ").map(|(before, rest)| (before, rest.split_once(')')));
+    match parts {
+        Some((before, Some((_, after)))) => format!("{before}, version {{library}}{after}"),
+        _ => line.to_owned(),
+    }
 }
 
 /// `{pad106}` and the like, longest first, then `{dir}`.
