@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use super::log::Log;
 use super::lost::Lost;
+use super::options::CHECK_IDLE;
 use super::output::SocketOutput;
 use super::stop::{Control, Level};
+use crate::sys::clock;
 use crate::sys::jitter::{Mutex, jitter};
 use crate::sys::log::Priority;
 
@@ -38,9 +40,8 @@ pub(super) const LINGER: Duration = Duration::from_millis(50);
 pub(super) struct Lifecycle {
     pub(super) control: &'static Control,
     log: Arc<Log>,
-    /// The supervisor has a clock to keep going while there are sessions, at shorter intervals than
-    /// it looks by itself.
-    clocked: bool,
+    /// Time between two looks at the clock of deadlines while there are sessions, if they have any.
+    beat: Option<Duration>,
     phase: AtomicU8,
     /// Sessions that have not had their close callback yet.
     sessions: AtomicUsize,
@@ -52,11 +53,15 @@ pub(super) struct Lifecycle {
 }
 
 impl Lifecycle {
-    pub(super) fn new(control: &'static Control, log: Arc<Log>, clocked: bool) -> Lifecycle {
+    pub(super) fn new(
+        control: &'static Control,
+        log: Arc<Log>,
+        beat: Option<Duration>,
+    ) -> Lifecycle {
         Lifecycle {
             control,
             log,
-            clocked,
+            beat,
             phase: AtomicU8::new(Phase::Serve as u8),
             sessions: AtomicUsize::new(0),
             next_session: AtomicU64::new(1),
@@ -96,11 +101,21 @@ impl Lifecycle {
     pub(super) fn begin_session(&self) -> u64 {
         jitter();
         let first = self.sessions.fetch_add(1, Ordering::AcqRel) == 0;
-        if first && self.clocked {
-            // From now on the supervisor has a clock to keep going, before it looks by itself.
-            self.control.wake();
+        if first && self.beat.is_some() {
+            // From now on there is a clock to keep going, by the supervisor, before it looks by itself.
+            // It begins here: the process may be stopped before that thread has got a processor.
+            self.keep_time();
+            if self.beat < Some(CHECK_IDLE) {
+                self.control.wake();
+            }
         }
         self.next_session.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Looks at the clock of deadlines, for the time until now to count, as is due while there are
+    /// sessions that have one; how long the next call may take to come.
+    pub(super) fn keep_time(&self) -> Option<Duration> {
+        clock::beat(|| self.beat.filter(|_| self.sessions() > 0))
     }
 
     /// Takes note that a session has had its close callback.
@@ -141,5 +156,25 @@ impl Lifecycle {
     /// The descriptor that was lost first.
     pub(super) fn lost(&self) -> Option<Lost> {
         self.lost.get().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Not from when the supervisor has woken: the process may be stopped before that.
+    #[test]
+    fn the_clock_is_kept_from_the_first_session_to_the_last() {
+        static CONTROL: Control = Control::new();
+        // So long that it leaves nothing out for other tests, which share the clock.
+        let beat = Some(Duration::from_secs(3600));
+        let lifecycle = Lifecycle::new(&CONTROL, Arc::new(Log::new(b"test")), beat);
+        assert_eq!((lifecycle.keep_time(), clock::is_kept()), (None, false));
+        lifecycle.begin_session();
+        assert!(clock::is_kept());
+        assert_eq!(lifecycle.keep_time(), beat);
+        lifecycle.end_session();
+        assert_eq!((lifecycle.keep_time(), clock::is_kept()), (None, false));
     }
 }

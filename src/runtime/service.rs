@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::estimates::Estimates;
 use super::lifecycle::Lifecycle;
 use super::log::Log;
-use super::options::{CHECK_IDLE, Options};
+use super::options::Options;
 use super::output::OutputSettings;
 use super::stop::Control;
 use crate::proto::command::Command;
@@ -33,8 +33,7 @@ impl<F: Filter> Service<F> {
             debug: options.debug,
             limit: options.limits().packet,
         });
-        let clocked = options.beat().is_some_and(|beat| beat < CHECK_IDLE);
-        let lifecycle = Lifecycle::new(control, Arc::clone(&log), clocked);
+        let lifecycle = Lifecycle::new(control, Arc::clone(&log), options.beat());
         let estimates = Estimates::default();
         Service { filter, options, log, output_settings, estimates, lifecycle }
     }

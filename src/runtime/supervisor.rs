@@ -91,7 +91,7 @@ impl<F: Filter + 'static> Supervisor<F> {
         self.wait_until(callbacks, |run| run.service.lifecycle.sessions() == 0);
         let left_behind = self.report_left_behind() + self.run.unreachable().count();
         self.run.enter_phase(Phase::Over);
-        clock::beat(None);
+        clock::beat(|| None);
         self.run.pool.dismiss();
         // Threads stuck in a callback are not waited for. Others are, with sessions that were just
         // accepted or wait for a thread: they end without any callback.
@@ -184,7 +184,7 @@ impl<F: Filter + 'static> Supervisor<F> {
         }
         let ending = (self.ending.0 > 0).then_some(self.ending.1);
         let retry = self.run.pool.is_short().then_some(SHORT_OF_THREADS);
-        let beat = self.beat();
+        let beat = self.run.service.lifecycle.keep_time();
         let timeout = [timeout, left, retry, ending, beat].into_iter().flatten().min();
         let timeout = timeout.map_or(CHECK_IDLE, |timeout| timeout.min(CHECK_IDLE));
         if self.poller.wait(&mut self.events, &Timeout::new(Some(timeout))).is_err() {
@@ -197,16 +197,7 @@ impl<F: Filter + 'static> Supervisor<F> {
             }
         }
         self.run.parked.unpark();
-        self.beat();
-    }
-
-    /// Keeps the clock of deadlines going while there are sessions that have one; how long the next
-    /// call may take to come.
-    fn beat(&self) -> Option<Duration> {
-        let sessions = self.run.service.lifecycle.sessions() > 0;
-        let interval = self.run.service.options.beat().filter(|_| sessions);
-        clock::beat(interval);
-        interval
+        self.run.service.lifecycle.keep_time();
     }
 
     /// Looks at each loop, and passes on those whose thread is blocked.

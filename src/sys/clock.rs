@@ -82,6 +82,11 @@ fn system_milliseconds() -> u64 {
 #[cold]
 fn leave_out(system: u64) {
     let _leaving = LEAVING_OUT.lock();
+    leave_out_locked(system);
+}
+
+/// The same for who holds the lock.
+fn leave_out_locked(system: u64) {
     // Another thread may have come first.
     let last = LAST.load(Ordering::Relaxed);
     let gap = system.saturating_sub(last);
@@ -91,18 +96,29 @@ fn leave_out(system: u64) {
     }
 }
 
-/// Takes note that the process runs, and that the caller will say so again within `interval`.
+/// Takes note that the process runs, and that somebody will say so again within `interval`, which is
+/// returned.
 ///
 /// If that is late by as much again, the time since the call before counts for nobody: the process
-/// was stopped, or frozen, or its machine was. `None`: nobody will say so.
-pub fn beat(interval: Option<Duration>) {
-    let system = system_milliseconds();
-    leave_out(system);
+/// was stopped, or frozen, or its machine was. `None`: nobody will say so. Of several threads that call
+/// this, the last one to find out the interval decides.
+pub fn beat(interval: impl FnOnce() -> Option<Duration>) -> Option<Duration> {
     let _leaving = LEAVING_OUT.lock();
+    // Under the lock: what another thread has left out meanwhile would be left out again.
+    let system = system_milliseconds();
+    leave_out_locked(system);
+    let interval = interval();
     let span = interval.and_then(|interval| u64::try_from(interval.as_millis()).ok());
     // Whoever sees the new interval with the last look before looks again under the lock.
     LAST.store(if span.is_some() { system } else { u64::MAX }, Ordering::Release);
     ALLOWED.store(span.map_or(u64::MAX, |span| span.saturating_mul(2)), Ordering::Release);
+    interval
+}
+
+/// Whether somebody has said that the clock will be looked at again.
+#[cfg(test)]
+pub fn is_kept() -> bool {
+    LAST.load(Ordering::Acquire) != u64::MAX
 }
 
 #[cfg(test)]
