@@ -2,7 +2,7 @@
  *
  *   inject_accept ERRNO CALLS PROGRAM [ARGUMENT]...
  *
- * The kernel asks this process about each such call (seccomp's user notification); no library can go
+ * CALLS may be "all": then the kernel answers them by itself, as fast as it can. Else the kernel asks this process about each such call (seccomp's user notification); no library can go
  * around that. The program has this process's id; standard input, output and error are its own. */
 #define _GNU_SOURCE
 #include <linux/filter.h>
@@ -17,7 +17,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static int asked(void)
+/* Has the kernel do something about each such call. */
+static int watch(unsigned int what, unsigned int flags)
 {
 	struct sock_filter rules[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -28,12 +29,12 @@ static int asked(void)
 #endif
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_accept4, 1, 0),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+		BPF_STMT(BPF_RET | BPF_K, what),
 	};
 	struct sock_fprog program = {sizeof rules / sizeof rules[0], rules};
 
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
 }
 
 /* Sends a descriptor, or receives one if it is negative. */
@@ -78,6 +79,14 @@ int main(int argc, char **argv)
 {
 	int pair[2], fd;
 
+	if (argc >= 4 && strcmp(argv[2], "all") == 0) {
+		if (watch(SECCOMP_RET_ERRNO | (unsigned int)atoi(argv[1]), 0) != 0) {
+			perror("seccomp");
+			return 3;
+		}
+		execv(argv[3], argv + 3);
+		return 4;
+	}
 	if (argc < 4 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
 		return 2;
 	if (fork() == 0) {
@@ -88,7 +97,7 @@ int main(int argc, char **argv)
 				close(other);
 		answer(fd, atoi(argv[1]), atoi(argv[2]));
 	}
-	fd = asked();
+	fd = watch(SECCOMP_RET_USER_NOTIF, SECCOMP_FILTER_FLAG_NEW_LISTENER);
 	if (fd < 0 || pass(pair[1], fd) < 0) {
 		perror("seccomp");
 		return 3;

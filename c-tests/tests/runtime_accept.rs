@@ -1,10 +1,11 @@
 //! Errors of accept(2), which `programs/inject_accept.c` makes the kernel report.
 
-use super::runtime_support::{Filter, program};
-use c_tests::differences::assert_differs;
+use super::runtime_support::{Filter, eventually, program};
+use c_tests::differences::{assert_differs, assert_ours};
 use c_tests::{Compile, Linkage, start};
 use rustix::io::Errno;
 use std::process::Command;
+use std::time::Duration;
 
 /// More than the errors in a row after which a run is given up.
 const MANY: u32 = 20;
@@ -27,8 +28,8 @@ const PASSING: [Errno; 14] = [
     Errno::TIMEDOUT,
 ];
 
-/// A filter whose first calls of accept fail.
-fn filter_with(linkage: Linkage, error: Errno, calls: u32) -> Filter {
+/// A filter whose first `calls` of accept fail.
+fn filter_with(linkage: Linkage, error: Errno, calls: impl ToString) -> Filter {
     let injector = Compile::c("programs/inject_accept.c").build().unwrap().dynamic().unwrap();
     let filter = linkage.command(&program()).unwrap();
     let mut command = Command::new(injector);
@@ -50,6 +51,50 @@ fn errors_of_connections_are_passed_over() {
         session.quit();
         let (_, log) = filter.stop();
         assert_eq!(log, [""; 0], "{error:?}");
+    }
+}
+
+/// More than are passed over without a pause; what comes after them is served.
+#[test]
+fn after_very_many_errors_accepting_pauses_and_goes_on() {
+    let filter = filter_with(Linkage::OursDynamic, Errno::PERM, 1000);
+    let mut session = filter.session("s");
+    session.mail();
+    session.rest();
+    session.quit();
+    let (_, log) = filter.stop();
+    assert_ours("D62", log.len(), 1);
+    let text = "accept() failed (Operation not permitted) 256 times in a row";
+    assert!(log[0].contains(text), "{log:?}");
+}
+
+/// In how many of a hundred looks a thread of a process could run. The time it gets would say less, as others
+/// want the processors too.
+fn busy_looks(pid: u32) -> usize {
+    let runs = |stat: &str| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('R'));
+    let look = |_: &u32| {
+        std::thread::sleep(Duration::from_millis(10));
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+        let mut stats =
+            tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("stat")));
+        stats.any(|stat| stat.is_ok_and(|stat| runs(&stat)))
+    };
+    (0..100).filter(look).count()
+}
+
+/// As a seccomp filter makes it: no connection ever comes in, and none of them is worth a processor.
+#[test]
+fn an_error_that_lasts_costs_little() {
+    for (error, lines) in [(Errno::PERM, 1), (Errno::NETDOWN, 1), (Errno::AGAIN, 0)] {
+        let filter = filter_with(Linkage::OursDynamic, error, "all");
+        let _waits = filter.connect();
+        if lines > 0 {
+            eventually("the log tells", || !filter.log().is_empty());
+        }
+        let busy = busy_looks(filter.milter.pid());
+        assert!(busy < 50, "{error:?}: {busy} of 100");
+        let (_, log) = filter.stop();
+        assert_eq!(log.len(), lines, "{error:?}: {log:?}");
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::Connection;
+use super::entrance::PASSING_MAX;
 use super::event_loop::EventLoop;
 use super::lost::Lost;
 use super::options::Threads;
@@ -19,13 +20,14 @@ use crate::sys::socket;
 
 /// Connections accepted before sessions get their turn.
 const ACCEPT_BATCH: usize = 16;
-/// Pause in accepting when descriptors or memory have run out; ended early by a session that ends.
-const EXHAUSTION_PAUSE: Duration = Duration::from_millis(100);
+/// Pause in accepting when descriptors or memory have run out, or nothing but errors comes; ended early by
+/// a session that ends.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts what has come in, for the owner of a loop.
 pub(super) fn accept<F: Filter + 'static>(run: &Arc<Run<F>>, index: usize, now: Time) {
     let Some(listener) = run.entrance.listener() else { return };
-    for _ in 0..ACCEPT_BATCH {
+    for call in 0..ACCEPT_BATCH {
         match socket::accept(&listener) {
             Ok(fd) => {
                 run.entrance.accepted();
@@ -43,8 +45,9 @@ pub(super) fn accept<F: Filter + 'static>(run: &Arc<Run<F>>, index: usize, now: 
                     run.dispatch(Work::End(connection));
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-            Err(error) if socket::is_passing(&error) => {}
+            Err(error) if call > 0 && error.kind() == io::ErrorKind::WouldBlock => return,
+            // The peer's, or at first, that another thread or process has been faster.
+            Err(error) if socket::is_passing(&error) && run.entrance.passes_over() => {}
             Err(error) => {
                 let Some(this) = run.loops.get(index) else { return };
                 return refuse(run, this, &listener, now, &error);
@@ -53,7 +56,7 @@ pub(super) fn accept<F: Filter + 'static>(run: &Arc<Run<F>>, index: usize, now: 
     }
 }
 
-/// An error of `accept` that is not the peer's: log it, pause, and after many give up.
+/// An error of `accept` that is not one peer's: log it, pause, and after many give up.
 fn refuse<F: Filter>(
     run: &Run<F>,
     this: &EventLoop,
@@ -63,22 +66,29 @@ fn refuse<F: Filter>(
 ) {
     this.ignore(listener);
     if socket::is_no_listener(error) {
-        this.pause(now, EXHAUSTION_PAUSE);
+        this.pause(now, PAUSE);
         return run.service.lifecycle.lose(Lost::Listener);
     }
     let text = errno_text(error);
-    if socket::is_exhaustion(error) {
-        if run.entrance.exhaustion_is_news(now) {
+    let exhausted = socket::is_exhaustion(error);
+    if exhausted || socket::is_passing(error) {
+        // Of one that only waits for others to be slower there is nothing to tell.
+        if error.kind() != io::ErrorKind::WouldBlock && run.entrance.pause_is_news(now) {
             let sessions = run.service.lifecycle.sessions();
-            run.service.log.line(
-                Priority::Error,
-                &format!(
+            let text = if exhausted {
+                format!(
                     "accept() failed ({text}) with {sessions} sessions open; connections wait until \
                      one ends (see ulimit -n)"
-                ),
-            );
+                )
+            } else {
+                format!(
+                    "accept() failed ({text}) {PASSING_MAX} times in a row; it is tried again, with \
+                     pauses (does a seccomp filter or a security module forbid it?)"
+                )
+            };
+            run.service.log.line(Priority::Error, &text);
         }
-        this.pause(now, EXHAUSTION_PAUSE);
+        this.pause(now, PAUSE);
         return;
     }
     let failures = run.entrance.failed();
@@ -96,6 +106,6 @@ fn refuse<F: Filter>(
 /// Accepts again after a pause.
 pub(super) fn resume<F: Filter>(run: &Run<F>, this: &EventLoop, now: Time) {
     if run.entrance.open(this).is_err() {
-        this.pause(now, EXHAUSTION_PAUSE);
+        this.pause(now, PAUSE);
     }
 }

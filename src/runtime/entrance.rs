@@ -10,11 +10,14 @@ use crate::net::listener::Listener;
 use crate::sys::clock::Time;
 use crate::sys::jitter::Mutex;
 
-/// Time between two log lines about descriptors or memory that have run out: a filter at its limit runs
-/// out again with each session that ends and lets the next one in.
-const EXHAUSTION_LOG_INTERVAL: Duration = Duration::from_secs(60);
+/// Time between two log lines about pauses in accepting: a filter that has run out of descriptors or memory
+/// runs out again with each session that ends and lets the next one in.
+const PAUSE_LOG_INTERVAL: Duration = Duration::from_secs(60);
 /// Consecutive errors of `accept` after which the run is given up, as in the reference.
 const FAILURES_MAX: u32 = 16;
+/// Consecutive errors of `accept` that are a peer's, each passed over at once, after which accepting pauses:
+/// so many peers do not fail without one that succeeds. A seccomp filter can make each call fail.
+pub(super) const PASSING_MAX: u32 = 256;
 
 /// The listening socket.
 #[derive(Debug)]
@@ -23,8 +26,10 @@ pub(super) struct Entrance {
     listener: Mutex<Option<Arc<Listener>>>,
     /// Consecutive errors of `accept` that are not the peer's.
     failures: AtomicU32,
-    /// Running out of descriptors is not logged before.
-    exhaustion_log_after: Mutex<Option<Time>>,
+    /// Consecutive errors of `accept` that are a peer's, since the last pause for them.
+    passed: AtomicU32,
+    /// A pause in accepting is not logged before.
+    pause_log_after: Mutex<Option<Time>>,
 }
 
 impl Entrance {
@@ -32,7 +37,8 @@ impl Entrance {
         Entrance {
             listener: Mutex::new(Some(Arc::new(listener))),
             failures: AtomicU32::new(0),
-            exhaustion_log_after: Mutex::default(),
+            passed: AtomicU32::new(0),
+            pause_log_after: Mutex::default(),
         }
     }
 
@@ -60,6 +66,16 @@ impl Entrance {
     /// Takes note of a connection.
     pub(super) fn accepted(&self) {
         self.failures.store(0, Ordering::Relaxed);
+        self.passed.store(0, Ordering::Relaxed);
+    }
+
+    /// Takes note of an error that is a peer's; `false` if accepting is to pause for once.
+    pub(super) fn passes_over(&self) -> bool {
+        let too_many = self.passed.fetch_add(1, Ordering::Relaxed) + 1 >= PASSING_MAX;
+        if too_many {
+            self.passed.store(0, Ordering::Relaxed);
+        }
+        !too_many
     }
 
     /// Takes note of an error that is not the peer's; how many there have been without a connection.
@@ -72,12 +88,12 @@ impl Entrance {
         self.failures.load(Ordering::Relaxed) >= FAILURES_MAX
     }
 
-    /// Whether running out of descriptors or memory is to be logged.
-    pub(super) fn exhaustion_is_news(&self, now: Time) -> bool {
-        let mut next = self.exhaustion_log_after.lock();
+    /// Whether a pause in accepting is to be logged.
+    pub(super) fn pause_is_news(&self, now: Time) -> bool {
+        let mut next = self.pause_log_after.lock();
         let news = next.is_none_or(|next| next <= now);
         if news {
-            *next = now.after(EXHAUSTION_LOG_INTERVAL);
+            *next = now.after(PAUSE_LOG_INTERVAL);
         }
         news
     }
