@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds the library with the oldest Rust it is for, and runs the scripted sessions with it: msrv.sh
+# Builds the library with the oldest Rust it is for, and runs the scripted sessions with it, and what rests
+# on how this compiler leaves functions, callbacks that end their thread or throw: msrv.sh
 #
 # That is the rust-version in Cargo.toml. Compiler and cargo come from the distribution's packages of
 # this version (rustc-web in Debian 12, rustc in Debian 13), unpacked below the target directory. The
@@ -60,4 +61,5 @@ old cargo rustc --quiet --release --locked --package libmilter --lib --crate-typ
 
 exported "$work/target/release/libmilter.so" >"$work/symbols.txt"
 diff c-tests/symbols.txt "$work/symbols.txt" || die "built with this compiler the library exports other names than c-tests/symbols.txt lists"
-LIBMILTER_DIR=$work/target/release cargo test --quiet --package c-tests -- sessions::ours_dynamic sessions::ours_static
+LIBMILTER_DIR=$work/target/release cargo test --quiet --package c-tests -- sessions::ours_dynamic \
+    sessions::ours_static runtime_leave:: runtime_throw::

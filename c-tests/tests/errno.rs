@@ -74,17 +74,4 @@ fn compare(linkage: Linkage) {
     assert!(missing.is_empty(), "programs/errno.c does not call {missing:?}");
 }
 
-#[test]
-fn ours_dynamic() {
-    compare(Linkage::OursDynamic);
-}
-
-#[test]
-fn ours_static() {
-    compare(Linkage::OursStatic);
-}
-
-#[test]
-fn ours_preloaded() {
-    compare(Linkage::OursPreload);
-}
+with_ours!(compare);

@@ -1,5 +1,25 @@
 //! The tests in C with both libraries, in one program: twenty would be linked, and take space, one by one.
 
+/// One test for each way in which a program gets our library.
+macro_rules! with_ours {
+    ($test:ident) => {
+        #[test]
+        fn ours_dynamic() {
+            $test(c_tests::Linkage::OursDynamic);
+        }
+
+        #[test]
+        fn ours_static() {
+            $test(c_tests::Linkage::OursStatic);
+        }
+
+        #[test]
+        fn ours_preloaded() {
+            $test(c_tests::Linkage::OursPreload);
+        }
+    };
+}
+
 mod abi;
 mod differences;
 mod errno;
@@ -29,6 +49,7 @@ mod runtime_own_threads;
 mod runtime_scale;
 mod runtime_stop;
 mod runtime_stress;
+mod runtime_stuck;
 mod runtime_support;
 mod runtime_throw;
 mod runtime_timeouts;

@@ -91,6 +91,13 @@ impl Scene {
         Scene { filter, busy, idle, closer, vital, sockets }
     }
 
+    fn numbers(&self, which: Which) -> Vec<u32> {
+        match which {
+            Which::One(n) => vec![self.vital[n]],
+            Which::All => [&self.vital[..], &self.sockets].concat(),
+        }
+    }
+
     /// Has the filter close descriptors, and returns when it has.
     fn close(&mut self, fds: &[u32], way: Way) {
         let list: Vec<String> = fds.iter().map(u32::to_string).collect();
@@ -155,10 +162,7 @@ fn cases() -> Vec<(Way, Which)> {
 fn the_run_ends_with_one_line_that_says_why() {
     for_each(cases(), |(way, which)| {
         let mut scene = Scene::new(way.threads);
-        let fds = match which {
-            Which::One(n) => vec![scene.vital[n]],
-            Which::All => [&scene.vital[..], &scene.sockets].concat(),
-        };
+        let fds = scene.numbers(which);
         scene.close(&fds, way);
         let (start, before) = (Instant::now(), processor_time(scene.filter.milter.pid()));
         let (result, after) = scene.filter.returned(1);
@@ -201,10 +205,7 @@ fn the_run_ends_with_one_line_that_says_why() {
 fn a_stop_works_whatever_was_closed() {
     for_each(cases(), |(way, which)| {
         let mut scene = Scene::new(way.threads);
-        let fds = match which {
-            Which::One(n) => vec![scene.vital[n]],
-            Which::All => [&scene.vital[..], &scene.sockets].concat(),
-        };
+        let fds = scene.numbers(which);
         scene.close(&fds, way);
         scene.filter.signal(Signal::TERM);
         scene.filter.returned(1);

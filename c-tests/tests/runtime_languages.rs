@@ -1,8 +1,7 @@
 //! Filters in C++ and in C as of 1989, with our header and with the reference's.
 
-use crate::runtime_support::{BOUND, Session};
-use c_tests::{Compile, Headers, Linkage, Milter, Program};
-use milter_mta::Client;
+use crate::runtime_support::start_with_session;
+use c_tests::{Compile, Headers, Linkage, Program};
 
 /// The reference's header is older than some warnings of today's compilers.
 const STRICT: [&str; 4] = ["-Wall", "-Wextra", "-Werror", "-pedantic"];
@@ -21,18 +20,7 @@ fn program(source: &str, headers: Headers) -> Program {
 
 /// What two messages get: the first accepted with a header added, the second rejected.
 fn plays_two_messages(program: &Program, linkage: Linkage) {
-    let mut spec = String::new();
-    let mut milter = Milter::start(linkage.command(program).unwrap(), |command, dir| {
-        spec = format!("unix:{}/socket", dir.display());
-        command.arg(&spec);
-    })
-    .unwrap();
-    milter.wait_for(&spec).unwrap();
-    let client = Client::connect(&spec.parse().unwrap(), BOUND).unwrap();
-    let mut session = Session { client };
-    session.client.queue_optneg(6, 0x1ff, 0x1f_ffff);
-    session.client.flush().unwrap();
-    assert_eq!(session.reply(), 'O');
+    let (milter, mut session) = start_with_session(linkage.command(program).unwrap());
     assert_eq!(session.ask(b'M', &["<a@example.org>"]), 'c');
     assert_eq!(session.ask(b'L', &["Subject", "x"]), 'c');
     assert_eq!(session.ask(b'L', &["From", "y"]), 'c');

@@ -1,5 +1,6 @@
 //! Callbacks that end their thread, by pthread_exit or by being cancelled.
 
+use c_tests::Linkage;
 use c_tests::differences::assert_ours;
 
 use super::runtime_support::{Filter, Session, eventually};
@@ -36,54 +37,59 @@ fn begin(session: &mut Session, callback: &str) {
     }
 }
 
+/// Plays all callbacks with one way of ending the thread.
+fn costs_its_session_only(linkage: Linkage, way: &str) {
+    // In the others the callback has returned before.
+    let unwinds = matches!(way, "pthread_exit" | "cancel");
+    let filter = Filter::start_with(linkage, &[]);
+    let mut others: Vec<_> = (0..4).map(|n| filter.session(&format!("other{n}"))).collect();
+    for other in &mut others {
+        other.mail();
+    }
+    for (callback, letter, argument, answered) in CALLBACKS {
+        let mut session = filter.session(callback);
+        session.task(callback, way);
+        begin(&mut session, callback);
+        match argument {
+            "" => session.send(letter, &[]),
+            "Name" => session.send(letter, &["Name", "value"]),
+            argument => session.send(letter, &[argument]),
+        }
+        if answered {
+            let reply = session.reply();
+            let own_text = way == "cancel-call";
+            assert_ours("D80", reply, if own_text { 'y' } else { 't' });
+        }
+        session.closed();
+        if callback != "close" {
+            filter.wait_for(&format!("{callback} closed"));
+        }
+    }
+    for other in &mut others {
+        other.rest();
+    }
+    let mut late = filter.session("late");
+    late.mail();
+    late.rest();
+    filter.signal(rustix::process::Signal::TERM);
+    let (result, after) = filter.returned(1);
+    assert_eq!((result.as_str(), after.threads), ("0", 1));
+    let (events, log) = filter.end();
+    for (callback, ..) in CALLBACKS {
+        let left = events.iter().filter(|e| **e == format!("{callback} left")).count();
+        assert_eq!(left, usize::from(unwinds), "{way} {callback}");
+        let name = format!("xxfi_{callback} has ended its thread");
+        assert_eq!(log.iter().filter(|line| line.contains(&name)).count(), 1, "{log:#?}");
+    }
+    // A close callback that has left has not cleared its private data.
+    let uncleared = usize::from(way != "cancel-off");
+    assert_eq!(log.len(), CALLBACKS.len() + uncleared, "{log:#?}");
+}
+
 #[test]
 fn a_callback_that_ends_its_thread_costs_its_session_only() {
-    for way in WAYS {
-        // In the others the callback has returned before.
-        let unwinds = matches!(way, "pthread_exit" | "cancel");
-        let filter = Filter::start(&[]);
-        let mut others: Vec<_> = (0..4).map(|n| filter.session(&format!("other{n}"))).collect();
-        for other in &mut others {
-            other.mail();
-        }
-        for (callback, letter, argument, answered) in CALLBACKS {
-            let mut session = filter.session(callback);
-            session.task(callback, way);
-            begin(&mut session, callback);
-            match argument {
-                "" => session.send(letter, &[]),
-                "Name" => session.send(letter, &["Name", "value"]),
-                argument => session.send(letter, &[argument]),
-            }
-            if answered {
-                let reply = session.reply();
-                let own_text = way == "cancel-call";
-                assert_ours("D80", reply, if own_text { 'y' } else { 't' });
-            }
-            session.closed();
-            if callback != "close" {
-                filter.wait_for(&format!("{callback} closed"));
-            }
-        }
-        for other in &mut others {
-            other.rest();
-        }
-        let mut late = filter.session("late");
-        late.mail();
-        late.rest();
-        filter.signal(rustix::process::Signal::TERM);
-        let (result, after) = filter.returned(1);
-        assert_eq!((result.as_str(), after.threads), ("0", 1));
-        let (events, log) = filter.end();
-        for (callback, ..) in CALLBACKS {
-            let left = events.iter().filter(|e| **e == format!("{callback} left")).count();
-            assert_eq!(left, usize::from(unwinds), "{way} {callback}");
-            let name = format!("xxfi_{callback} has ended its thread");
-            assert_eq!(log.iter().filter(|line| line.contains(&name)).count(), 1, "{log:#?}");
-        }
-        // A close callback that has left has not cleared its private data.
-        let uncleared = usize::from(way != "cancel-off");
-        assert_eq!(log.len(), CALLBACKS.len() + uncleared, "{log:#?}");
+    for linkage in [Linkage::OursDynamic, Linkage::OursStatic] {
+        WAYS.iter().for_each(|way| costs_its_session_only(linkage, way));
     }
 }
 

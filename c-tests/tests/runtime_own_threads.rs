@@ -17,6 +17,8 @@ mod leave;
 mod stop;
 #[path = "runtime_stress.rs"]
 mod stress;
+#[path = "runtime_stuck.rs"]
+mod stuck;
 #[path = "runtime_timeouts.rs"]
 mod timeouts;
 

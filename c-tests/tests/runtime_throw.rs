@@ -4,30 +4,18 @@ use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
-use c_tests::{Compile, Linkage, Milter};
-use milter_mta::Client;
+use c_tests::{Compile, Linkage};
 
-use super::runtime_support::{BOUND, Session};
+use super::runtime_support::start_with_session;
 
 #[test]
 fn an_exception_that_leaves_a_callback_ends_the_process_as_the_program_wants() {
     let program = Compile::cxx("milters/runtime_throw.cc").build().unwrap();
     for linkage in [Linkage::ReferenceDynamic].into_iter().chain(Linkage::OURS) {
         for threads in ["pool", "session"] {
-            let mut spec = String::new();
             let mut command = linkage.command(&program).unwrap();
             command.stdout(Stdio::piped()).env("LIBMILTER_THREADS", threads);
-            let mut milter = Milter::start(command, |command, dir| {
-                spec = format!("unix:{}/socket", dir.display());
-                command.arg(&spec);
-            })
-            .unwrap();
-            milter.wait_for(&spec).unwrap();
-            let client = Client::connect(&spec.parse().unwrap(), BOUND).unwrap();
-            let mut session = Session { client };
-            session.client.queue_optneg(6, 0x1ff, 0x1f_ffff);
-            session.client.flush().unwrap();
-            assert_eq!(session.reply(), 'O');
+            let (mut milter, mut session) = start_with_session(command);
             session.send(b'M', &["<a@example.org>"]);
             let mut said = String::new();
             milter.child().stdout.take().unwrap().read_to_string(&mut said).unwrap();

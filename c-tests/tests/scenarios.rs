@@ -97,20 +97,7 @@ fn reference_static_equals_reference_dynamic() {
     }
 }
 
-#[test]
-fn ours_dynamic() {
-    compare(Linkage::OursDynamic);
-}
-
-#[test]
-fn ours_static() {
-    compare(Linkage::OursStatic);
-}
-
-#[test]
-fn ours_preloaded() {
-    compare(Linkage::OursPreload);
-}
+with_ours!(compare);
 
 #[test]
 fn named_differences_are_documented_and_recorded_ones_are_named() {

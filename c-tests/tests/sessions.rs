@@ -135,20 +135,7 @@ fn compare(linkage: Linkage) {
     report(&problems);
 }
 
-#[test]
-fn ours_dynamic() {
-    compare(Linkage::OursDynamic);
-}
-
-#[test]
-fn ours_static() {
-    compare(Linkage::OursStatic);
-}
-
-#[test]
-fn ours_preloaded() {
-    compare(Linkage::OursPreload);
-}
+with_ours!(compare);
 
 #[test]
 fn recorded_transcripts_belong_to_differing_sessions() {
