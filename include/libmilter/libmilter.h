@@ -53,7 +53,7 @@ typedef struct smfiDesc *smfiDesc_ptr;
 /**
  * What a callback returns: one of SMFIS_CONTINUE, SMFIS_REJECT, SMFIS_DISCARD, SMFIS_ACCEPT,
  * SMFIS_TEMPFAIL, SMFIS_NOREPLY, SMFIS_SKIP. Anything else is logged and taken as
- * SMFIS_TEMPFAIL.
+ * SMFIS_TEMPFAIL, or where the MTA waits for no reply as SMFIS_NOREPLY.
  */
 typedef int sfsistat;
 
@@ -114,7 +114,7 @@ struct smfiDesc {
      */
     sfsistat (*xxfi_abort)(SMFICTX *ctx);
     /**
-     * The connection ends; called once for each connection. The result is ignored.
+     * The SMTP connection ends, or the MTA has hung up; called once for each. The result is ignored.
      */
     sfsistat (*xxfi_close)(SMFICTX *ctx);
     /**
@@ -169,7 +169,8 @@ int smfi_setconn(char *oconn);
  *
  * Call after smfi_register and smfi_setconn. If rmsocket is true, a unix socket that is at the
  * path already is removed first. Starts no thread. Thread: the one that calls smfi_main. Returns
- * MI_SUCCESS, or MI_FAILURE; the reason is logged, and errno has its number if it was a system call.
+ * MI_SUCCESS, or MI_FAILURE; the reason is logged, unless it is that one of these two is missing, and
+ * errno has its number if it was a system call.
  * If the socket is open already, or a run has it, the call succeeds and changes nothing.
  */
 int smfi_opensocket(bool rmsocket);

@@ -72,7 +72,8 @@ pub unsafe extern "C" fn smfi_setconn(oconn: *mut c_char) -> c_int {
 ///
 /// Call after smfi_register and smfi_setconn. If rmsocket is true, a unix socket that is at the
 /// path already is removed first. Starts no thread. Thread: the one that calls smfi_main. Returns
-/// MI_SUCCESS, or MI_FAILURE; the reason is logged, and errno has its number if it was a system call.
+/// MI_SUCCESS, or MI_FAILURE; the reason is logged, unless it is that one of these two is missing, and
+/// errno has its number if it was a system call.
 /// If the socket is open already, or a run has it, the call succeeds and changes nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn smfi_opensocket(rmsocket: c_bool) -> c_int {

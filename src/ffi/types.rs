@@ -32,7 +32,7 @@ pub type c_bool = c_int;
 
 /// What a callback returns: one of SMFIS_CONTINUE, SMFIS_REJECT, SMFIS_DISCARD, SMFIS_ACCEPT,
 /// SMFIS_TEMPFAIL, SMFIS_NOREPLY, SMFIS_SKIP. Anything else is logged and taken as
-/// SMFIS_TEMPFAIL.
+/// SMFIS_TEMPFAIL, or where the MTA waits for no reply as SMFIS_NOREPLY.
 pub type sfsistat = c_int;
 
 /// cbindgen:ignore
@@ -89,7 +89,7 @@ pub struct smfiDesc {
     pub xxfi_eom: Option<unsafe extern "C-unwind" fn(ctx: *mut SMFICTX) -> sfsistat>,
     /// The message is given up. The result is ignored.
     pub xxfi_abort: Option<unsafe extern "C-unwind" fn(ctx: *mut SMFICTX) -> sfsistat>,
-    /// The connection ends; called once for each connection. The result is ignored.
+    /// The SMTP connection ends, or the MTA has hung up; called once for each. The result is ignored.
     pub xxfi_close: Option<unsafe extern "C-unwind" fn(ctx: *mut SMFICTX) -> sfsistat>,
     /// A command the MTA does not know. Needs xxfi_version > 2.
     pub xxfi_unknown:
