@@ -27,6 +27,7 @@ mod examples;
 mod examples_support;
 mod exhaustive;
 mod headers;
+mod headers_bool;
 mod inherited;
 mod linkage;
 mod log_destination;
