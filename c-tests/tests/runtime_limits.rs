@@ -2,7 +2,7 @@
 
 use crate::runtime_fork::processor_time;
 use crate::runtime_support::blocking::Pipe;
-use crate::runtime_support::{BOUND, Filter, Session, eventually};
+use crate::runtime_support::{BOUND, Filter, Session, eventually, let_a_timeout_pass};
 use c_tests::Linkage;
 use c_tests::differences::assert_ours;
 use milter_mta::Client;
@@ -23,10 +23,7 @@ fn connections_wait_while_there_are_no_descriptors() {
     eventually("the log tells", || !filter.log().is_empty());
     let start = Instant::now();
     let before = processor_time(filter.milter.pid());
-    // Another filter's timeout is the clock: a second without anything to do.
-    let clock = Filter::start(&["timeout=1"]);
-    clock.session("clock").closed();
-    clock.stop();
+    let_a_timeout_pass();
     let used = processor_time(filter.milter.pid()) - before;
     assert!(used < start.elapsed() / 2, "{used:?} of {:?} spent with waiting", start.elapsed());
     assert_ours("D31", filter.log().len(), 1);

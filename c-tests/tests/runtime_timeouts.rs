@@ -1,6 +1,6 @@
 //! smfi_settimeout: silent, dripping and unreading peers are cut, blocked callbacks are not.
 
-use super::runtime_support::{BOUND, Filter, Session};
+use super::runtime_support::{BOUND, Filter, Session, let_a_timeout_pass};
 use c_tests::differences::assert_ours;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::Signal;
@@ -117,14 +117,6 @@ fn a_slow_reader_gets_everything() {
     filter.wait_for("slow replacebody 0");
     session.quit();
     filter.stop();
-}
-
-/// Waits longer than the timeouts here by letting another filter's timeout pass.
-fn let_a_timeout_pass() {
-    let clock = Filter::start(&["timeout=1"]);
-    let mut session = clock.session("clock");
-    session.closed();
-    clock.stop();
 }
 
 #[test]

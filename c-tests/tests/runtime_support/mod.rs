@@ -284,6 +284,14 @@ pub(crate) fn start_with_session(command: Command) -> (Milter, Session) {
     (milter, session)
 }
 
+/// Lets a second pass, which is the timeout of another filter.
+pub(crate) fn let_a_timeout_pass() {
+    let clock = Filter::start(&["timeout=1"]);
+    let mut session = clock.session("clock");
+    session.closed();
+    clock.stop();
+}
+
 /// Polls until a condition holds.
 pub(crate) fn eventually(what: &str, done: impl Fn() -> bool) {
     let start = Instant::now();
