@@ -52,6 +52,7 @@ mod runtime_stop;
 mod runtime_stress;
 mod runtime_stuck;
 mod runtime_support;
+mod runtime_takeover;
 mod runtime_throw;
 mod runtime_timeouts;
 mod sanitizer;

@@ -16,6 +16,7 @@ mod milter_python;
 mod milter_spamass;
 mod negotiation;
 mod played;
+mod restart;
 mod self_check;
 mod sessions;
 mod submission;

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, sockopt};
 
 use super::conn_spec::{self, ConnSpec, Host, Port, SpecError};
+use super::replace::{is_served, put_in_place};
 use crate::proto::printable::quote;
 use crate::sys::fd::{OwnFd, above_stdio};
 use crate::sys::resolve;
@@ -86,10 +87,14 @@ impl AsFd for Listener {
 }
 
 /// Makes a socket listen, without waiting in `accept`: several threads may take turns there.
-fn listen(socket: BorrowedFd<'_>, backlog: i32) -> Result<(), ListenError> {
-    let failed = "listen call failed";
-    rustix::net::listen(socket, backlog).map_err(system(failed))?;
-    rustix::io::ioctl_fionbio(socket, true).map_err(system(failed))
+fn listen(socket: BorrowedFd<'_>, backlog: i32) -> io::Result<()> {
+    rustix::net::listen(socket, backlog)?;
+    Ok(rustix::io::ioctl_fionbio(socket, true)?)
+}
+
+/// The same, with the words of the log.
+fn make_listen(socket: BorrowedFd<'_>, backlog: i32) -> Result<(), ListenError> {
+    listen(socket, backlog).map_err(system("listen call failed"))
 }
 
 /// Whether it is a socket that listens.
@@ -124,11 +129,11 @@ impl Listener {
     ) -> Result<Listener, ListenError> {
         let shown = quote(spec);
         let listener = match conn_spec::parse(spec).map_err(ListenError::Spec)? {
-            ConnSpec::Unix(path) => Listener::unix(&path, &shown, remove)?,
+            ConnSpec::Unix(path) => return Listener::unix(&path, &shown, remove, backlog),
             ConnSpec::Inet { ipv6, port, host } => Listener::inet(ipv6, &port, host, &shown)?,
             ConnSpec::Fd(fd) => return Listener::adopt(fd, backlog, given.contains(&fd)),
         };
-        listen(listener.as_fd(), backlog)?;
+        make_listen(listener.as_fd(), backlog)?;
         Ok(listener)
     }
 
@@ -147,10 +152,14 @@ impl Listener {
         above_stdio(fd.map_err(system(failed))?).map_err(system(failed))
     }
 
-    fn unix(path: &[u8], spec: &str, remove: bool) -> Result<Listener, ListenError> {
+    fn unix(path: &[u8], spec: &str, remove: bool, backlog: i32) -> Result<Listener, ListenError> {
         let path = PathBuf::from(OsStr::from_bytes(path));
         let shown = quote(path.as_os_str().as_bytes());
         let socket = Listener::socket(AddressFamily::UNIX)?;
+        let at = |socket, path: PathBuf| {
+            let file = metadata(&path).ok().map(|f| (path, f.dev(), f.ino()));
+            Listener { socket: OwnFd::new(socket), given: None, tcp: false, file }
+        };
         if remove {
             match metadata(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -158,15 +167,25 @@ impl Listener {
                 Ok(found) if !found.file_type().is_socket() => {
                     return Err(ListenError::NotASocket(shown));
                 }
-                Ok(_) => std::fs::remove_file(&path)
-                    .map_err(system(format!("Unable to remove {shown}")))?,
+                Ok(_) => {
+                    let replacing = Listener::socket(AddressFamily::UNIX)?;
+                    if is_served(&path)
+                        && put_in_place(&replacing, &path, || listen(replacing.as_fd(), backlog))
+                            .is_ok()
+                    {
+                        return Ok(at(replacing, path));
+                    }
+                    // Nobody serves it, or no other name can be had: as the reference does it.
+                    std::fs::remove_file(&path)
+                        .map_err(system(format!("Unable to remove {shown}")))?;
+                }
             }
         }
         let failed = || format!("Unable to bind to port {spec}");
         let address = SocketAddrUnix::new(&path).map_err(system(failed()))?;
         rustix::net::bind(&socket, &address).map_err(system(failed()))?;
-        let file = metadata(&path).ok().map(|f| (path, f.dev(), f.ino()));
-        Ok(Listener { socket: OwnFd::new(socket), given: None, tcp: false, file })
+        make_listen(socket.as_fd(), backlog)?;
+        Ok(at(socket, path))
     }
 
     fn inet(
@@ -213,7 +232,7 @@ impl Listener {
         if before && !is_listening(socket) {
             return Err(ListenError::Given(fd));
         }
-        listen(socket, backlog)?;
+        make_listen(socket, backlog)?;
         rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::CLOEXEC)
             .map_err(system("Unable to set close-on-exec"))?;
         let tcp = rustix::net::getsockname(socket).is_ok_and(|address| {

@@ -2,3 +2,4 @@
 
 pub mod conn_spec;
 pub mod listener;
+mod replace;

@@ -1,6 +1,7 @@
 //! Accepting connections, and what to do when that fails.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ use crate::sys::socket;
 
 /// Connections accepted before sessions get their turn.
 const ACCEPT_BATCH: usize = 16;
+/// Connections accepted at a stop, at most: more than a backlog usually holds.
+const REST_MAX: usize = 4096;
 /// Pause in accepting when descriptors or memory have run out, or nothing but errors comes; ended early by
 /// a session that ends.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -29,22 +32,7 @@ pub(super) fn accept<F: Filter + 'static>(run: &Arc<Run<F>>, index: usize, now: 
     let Some(listener) = run.entrance.listener() else { return };
     for call in 0..ACCEPT_BATCH {
         match socket::accept(&listener) {
-            Ok(fd) => {
-                run.entrance.accepted();
-                let tuned = if listener.is_tcp() { socket::tune_tcp(&fd) } else { Ok(()) };
-                if let Err(error) = tuned {
-                    let text = format!("set keepalive failed ({error})");
-                    run.service.log.line(Priority::Warning, &text);
-                }
-                let connection = Connection::begin(&run.service, fd, now);
-                if run.service.options.threads == Threads::Session {
-                    run.service.lifecycle.detach(&connection.output);
-                    run.dispatch(Work::Session(connection));
-                } else if let Err(connection) = run.attach(connection, index, true) {
-                    // Its close callback may take long, and this thread owns a loop.
-                    run.dispatch(Work::End(connection));
-                }
-            }
+            Ok(fd) => begin(run, &listener, fd, (index, true), now),
             Err(error) if call > 0 && error.kind() == io::ErrorKind::WouldBlock => return,
             // The peer's, or at first, that another thread or process has been faster.
             Err(error) if socket::is_passing(&error) && run.entrance.passes_over() => {}
@@ -53,6 +41,46 @@ pub(super) fn accept<F: Filter + 'static>(run: &Arc<Run<F>>, index: usize, now: 
                 return refuse(run, this, &listener, now, &error);
             }
         }
+    }
+}
+
+/// Accepts what has come in before the listening socket is closed: to whom it was open until then, the
+/// filter has not been away.
+pub(super) fn accept_rest<F: Filter + 'static>(run: &Arc<Run<F>>) {
+    let listener = run.entrance.listener().filter(|listener| listener.is_intact());
+    let Some(listener) = listener else { return };
+    let now = Time::now();
+    for n in 0..REST_MAX {
+        match socket::accept(&listener) {
+            Ok(fd) => begin(run, &listener, fd, (n % run.loops.len().max(1), false), now),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            Err(error) if socket::is_passing(&error) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// Begins a session on a connection, preferably in the loop `home`, which the calling thread may own.
+fn begin<F: Filter + 'static>(
+    run: &Arc<Run<F>>,
+    listener: &Listener,
+    fd: OwnedFd,
+    (home, own): (usize, bool),
+    now: Time,
+) {
+    run.entrance.accepted();
+    let tuned = if listener.is_tcp() { socket::tune_tcp(&fd) } else { Ok(()) };
+    if let Err(error) = tuned {
+        let text = format!("set keepalive failed ({error})");
+        run.service.log.line(Priority::Warning, &text);
+    }
+    let connection = Connection::begin(&run.service, fd, now);
+    if run.service.options.threads == Threads::Session {
+        run.service.lifecycle.detach(&connection.output);
+        run.dispatch(Work::Session(connection));
+    } else if let Err(connection) = run.attach(connection, home, own) {
+        // Its close callback may take long, and this thread owns a loop or supervises all.
+        run.dispatch(Work::End(connection));
     }
 }
 

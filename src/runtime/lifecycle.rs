@@ -32,8 +32,9 @@ pub(super) enum Phase {
 }
 
 /// How long a stop waits for the next command of an MTA that has just been answered. Those in the
-/// middle of a conversation send it within that time.
-pub(super) const LINGER: Duration = Duration::from_millis(50);
+/// middle of a conversation send it within that time, also on a busy machine; a message that finds the
+/// connection closed is put off for minutes.
+pub(super) const LINGER: Duration = Duration::from_secs(1);
 
 /// The phase of a run, its sessions, and why it ends if it has not been asked to.
 #[derive(Debug)]

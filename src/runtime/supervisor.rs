@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::accept::accept_rest;
 use super::lifecycle::{LINGER, Phase};
 use super::lost::{LOST_PAUSE, Lost};
 use super::options::{CHECK_BUSY, CHECK_IDLE};
@@ -69,6 +70,9 @@ impl<F: Filter + 'static> Supervisor<F> {
         if self.run.service.options.debug > 0 {
             self.run.service.log.status(Priority::Debug, word);
         }
+        if control.level() == Level::Stop {
+            accept_rest(&self.run);
+        }
         self.run.entrance.close(&self.run.loops);
         let began = Instant::now();
         let (drain, callbacks, all) = {
@@ -78,7 +82,7 @@ impl<F: Filter + 'static> Supervisor<F> {
         };
         if control.level() == Level::Stop {
             self.run.enter_phase(Phase::Linger);
-            let linger = began.checked_add(LINGER);
+            let linger = began.checked_add(LINGER.min(self.run.service.options.drain_limit() / 2));
             self.wait_until(linger, |run| {
                 run.service.lifecycle.sessions() == 0 || control.level() == Level::Abort
             });

@@ -1,0 +1,81 @@
+//! Filters that come and go at one path or socket: nobody who connects finds none.
+
+use super::runtime_support::{Filter, eventually};
+use c_tests::differences::assert_differs;
+use c_tests::{Linkage, public};
+use rustix::process::Signal;
+use std::io::ErrorKind;
+use std::net::Shutdown;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Names by which the system lists sockets that listen at the path or beside it, without process ids.
+fn listed(path: &Path) -> Vec<String> {
+    let table = std::fs::read_to_string("/proc/net/unix").unwrap();
+    let path = path.to_str().unwrap();
+    let names = table.lines().filter(|line| line.contains(" 00010000 "));
+    let names = names.filter_map(|line| line.find(path).map(|at| &line[at + path.len()..]));
+    let mut names: Vec<String> =
+        names.map(|rest| if rest.is_empty() { "path" } else { "beside" }.to_owned()).collect();
+    names.sort();
+    names
+}
+
+/// Starts a filter, and another one at its path while somebody connects all the time; how often that
+/// failed, and how the system lists the two.
+fn take_over(linkage: Linkage) -> (bool, Vec<String>) {
+    let dir = public::tempdir().unwrap();
+    let path = dir.path().join("socket");
+    let spec = format!("unix:{}", path.display());
+    let mut serving = Filter::launch(linkage, &spec, &[]);
+    serving.wait_for("ready ");
+    let stop = AtomicBool::new(false);
+    let mut refused = false;
+    let mut names = Vec::new();
+    std::thread::scope(|scope| {
+        let connecting = scope.spawn(|| {
+            let mut refused = false;
+            while !stop.load(Ordering::Relaxed) {
+                match UnixStream::connect(&path) {
+                    Ok(stream) => drop(stream.shutdown(Shutdown::Both)),
+                    Err(e)
+                        if matches!(
+                            e.kind(),
+                            ErrorKind::NotFound | ErrorKind::ConnectionRefused
+                        ) =>
+                    {
+                        refused = true;
+                    }
+                    // Its backlog is full.
+                    Err(_) => std::thread::yield_now(),
+                }
+            }
+            refused
+        });
+        for _ in 0..5 {
+            let before = std::fs::metadata(&path).unwrap().ino();
+            let next = Filter::launch(linkage, &spec, &[]);
+            next.wait_for("ready ");
+            eventually("the path is taken over", || {
+                std::fs::metadata(&path).is_ok_and(|file| file.ino() != before)
+            });
+            names = listed(&path);
+            std::mem::replace(&mut serving, next).signal(Signal::INT);
+        }
+        stop.store(true, Ordering::Relaxed);
+        refused = connecting.join().unwrap();
+    });
+    serving.signal(Signal::INT);
+    (refused, names)
+}
+
+#[test]
+fn the_next_filter_takes_a_path_over_without_a_gap() {
+    let beside = |names: &[String]| names.iter().any(|name| name == "beside");
+    let (refused, ours) = take_over(Linkage::OursDynamic);
+    assert!(!refused);
+    let (_, reference) = take_over(Linkage::ReferenceDynamic);
+    assert_differs("D83", (beside(&reference), false), (beside(&ours), true));
+}

@@ -1,0 +1,192 @@
+//! A filter that is started anew again and again while mail flows: no message is lost, refused for a time,
+//! or delivered twice.
+
+use crate::support::SHORT;
+use c_tests::milter::POLL;
+use c_tests::{Milter, public};
+use compliance::filter::{compiled, free_port};
+use compliance::{Linkage, Mta, Result};
+use rustix::process::Signal;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Starts, unless the variable asks for more.
+const TIMES: usize = 8;
+const TIMES_VARIABLE: &str = "RESTARTS";
+const CLIENTS: usize = 4;
+/// Messages after which some have gone through the filter that runs now, as others were under way.
+const FLOWS: usize = 2 * CLIENTS;
+const LINKAGE: Linkage = Linkage::OursDynamic;
+/// How long mail may take to begin to flow again.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// What the filter puts into each message.
+const HEADER: &str = "X-Seen: once";
+
+fn times() -> usize {
+    let asked = std::env::var(TIMES_VARIABLE).ok();
+    asked.map_or(TIMES, |times| times.parse().expect("a number of restarts"))
+}
+
+/// Clients that send messages, one for each connection, until told to stop.
+struct Load<'a> {
+    mta: &'a Mta,
+    stop: AtomicBool,
+    accepted: AtomicUsize,
+}
+
+impl<'a> Load<'a> {
+    fn new(mta: &'a Mta) -> Self {
+        Self { mta, stop: AtomicBool::new(false), accepted: AtomicUsize::new(0) }
+    }
+
+    /// One message after the other; the recipients of those accepted, and what else was said.
+    fn client(&self, number: usize) -> Result<(Vec<String>, Vec<String>)> {
+        let (mut accepted, mut refused) = (Vec::new(), Vec::new());
+        while !self.stop.load(Ordering::Relaxed) {
+            let recipient = format!("{number}-{}@b.example", accepted.len() + refused.len());
+            let mut smtp = self.mta.smtp()?;
+            smtp.send("a@a.example", &[&recipient], SHORT)?;
+            let said = smtp.quit()?;
+            // The last replies are those to the message and to QUIT.
+            match said
+                .iter()
+                .filter(|line| line.starts_with("S: 4") || line.ends_with("(closed)"))
+                .count()
+            {
+                1 => {
+                    self.accepted.fetch_add(1, Ordering::Relaxed);
+                    accepted.push(recipient);
+                }
+                _ => refused.push(said.join("\n")),
+            }
+        }
+        Ok((accepted, refused))
+    }
+
+    /// Waits until that many more messages were accepted.
+    fn wait_for(&self, more: usize) {
+        let (wanted, start) = (self.accepted.load(Ordering::Relaxed) + more, Instant::now());
+        while self.accepted.load(Ordering::Relaxed) < wanted {
+            assert!(start.elapsed() < PATIENCE, "mail does not flow; {}", self.mta.log());
+            thread::sleep(POLL);
+        }
+    }
+}
+
+/// Sends mail through Postfix while `restarts` are under way, then looks at all of it.
+fn nothing_is_lost(spec: &str, restarts: impl FnOnce(&Load<'_>) -> Result<()>) -> Result<()> {
+    let mta = Mta::postfix().milter(spec).start()?;
+    let load = Load::new(&mta);
+    let (clients, restarted) = thread::scope(|scope| {
+        let load = &load;
+        let clients: Vec<_> = (0..CLIENTS).map(|n| scope.spawn(move || load.client(n))).collect();
+        let restarted = restarts(load);
+        load.stop.store(true, Ordering::Relaxed);
+        let clients: Vec<_> = clients.into_iter().map(|client| client.join().unwrap()).collect();
+        (clients, restarted)
+    });
+    restarted?;
+    mta.settle()?;
+    let mut delivered: Vec<String> = Vec::new();
+    for delivery in mta.deliveries()? {
+        let seen = delivery.message.lines().filter(|line| *line == HEADER).count();
+        assert_eq!(seen, 1, "{}: {}", delivery.recipient, delivery.message);
+        delivered.push(delivery.recipient);
+    }
+    let mut accepted = Vec::new();
+    for client in clients {
+        let (mut those, refused) = client?;
+        assert!(refused.is_empty(), "{}\n{}", refused.join("\n\n"), mta.log());
+        accepted.append(&mut those);
+    }
+    delivered.sort();
+    accepted.sort();
+    assert_eq!(delivered, accepted);
+    println!("{} messages, {} starts", accepted.len(), times());
+    Ok(())
+}
+
+/// Starts the filter; it is not awaited, as something listens in any case.
+fn start(spec: &str, dir: &Path, stdin: Stdio) -> Result<Milter> {
+    let mut command = compiled(LINKAGE, "compliance/milters/probe.c")?;
+    command.arg(spec).arg(dir.join("trace")).arg(format!("eom=add~{}", HEADER.replace(": ", "~")));
+    command.stdin(stdin);
+    Milter::start(command, |_, _| {})
+}
+
+/// Waits until messages have gone through the filter, then stops it.
+fn stop(mut filter: Milter, load: &Load<'_>) -> Result<()> {
+    filter.check_mapped(LINKAGE)?;
+    filter.signal(Signal::TERM)?;
+    let status = filter.wait()?;
+    assert!(status.success(), "{status}; {}", load.mta.log());
+    Ok(())
+}
+
+fn held(socket: &OwnedFd, spec: &str) -> Result<()> {
+    let dir = public::tempdir()?;
+    let start = || start("fd:0", dir.path(), socket.try_clone().unwrap().into());
+    // Outlives the clients.
+    let mut filter = Some(start()?);
+    nothing_is_lost(spec, |load| {
+        for _ in 0..times() {
+            load.wait_for(FLOWS);
+            filter.take().map_or(Ok(()), |filter| stop(filter, load))?;
+            filter = Some(start()?);
+        }
+        load.wait_for(FLOWS);
+        Ok(())
+    })
+}
+
+/// As below a service manager that holds the socket: connections wait while no filter runs.
+#[test]
+fn a_tcp_socket_that_stays_open() {
+    let port = free_port().unwrap();
+    let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+    held(&socket.into(), &format!("inet:{port}@127.0.0.1")).unwrap();
+}
+
+#[test]
+fn a_unix_socket_that_stays_open() {
+    let dir = public::tempdir().unwrap();
+    let path = dir.path().join("socket");
+    let socket = UnixListener::bind(&path).unwrap();
+    // Of Postfix' daemons, whose user is another one.
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
+    held(&socket.into(), &format!("unix:{}", path.display())).unwrap();
+}
+
+/// A new filter takes the path over, then the old one finishes what it has.
+#[test]
+fn a_path_that_the_next_filter_takes_over() {
+    let dir = public::tempdir().unwrap();
+    let path = dir.path().join("socket");
+    let spec = format!("unix:{}", path.display());
+    let inode = || std::fs::metadata(&path).map(|file| file.ino()).ok();
+    let start = || start(&spec, dir.path(), Stdio::null());
+    let mut filter = start().unwrap();
+    filter.wait_for(&spec).unwrap();
+    nothing_is_lost(&spec, |load| {
+        for _ in 0..times() {
+            load.wait_for(FLOWS);
+            let (before, begun) = (inode(), Instant::now());
+            let old = std::mem::replace(&mut filter, start()?);
+            while inode().is_none() || inode() == before {
+                assert!(begun.elapsed() < PATIENCE, "nobody takes the path over");
+                thread::sleep(POLL);
+            }
+            stop(old, load)?;
+        }
+        load.wait_for(FLOWS);
+        Ok(())
+    })
+    .unwrap();
+}
