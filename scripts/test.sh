@@ -37,6 +37,11 @@ awk -F '\t' '$1 == "left out" && !seen[$2]++ { print $1 ": " $2 ": " $3 }' "$C_T
 left=$(wc -l <"$work/left")
 awk -F '\t' '$1 == "played again" { print $1 ": " $2 ": " $3 }' "$C_TESTS_NOTES" | tee "$work/again"
 echo "$(wc -l <"$work/again") times the reference library had to play again, as it races with itself"
+# What failed, once more, where it is found.
+awk '
+    /^---- .* stdout ----$/ { shown = 40 }
+    /^failures:$/ { shown = 0 }
+    shown > 0 { print; shown-- }' "$work/log"
 # "test result: ok. 5 passed; 0 failed; 0 ignored; ..." once per test program. A test left out has passed there.
 awk -v left="$left" -v status="$status" '
     /^test result: / { passed += $4; failed += $6 }

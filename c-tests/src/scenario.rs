@@ -4,7 +4,7 @@ use crate::compile::{Compile, Program};
 use crate::error::{Error, Result};
 use crate::linkage::Linkage;
 use crate::output::output_within;
-use crate::paths;
+use crate::paths::{self, locked};
 use crate::syslog::Log;
 use crate::trace::session::expand;
 use rustix::process::geteuid;
@@ -98,6 +98,9 @@ fn one(lines: &[String]) -> Result<Scenario> {
     Ok(scenario)
 }
 
+/// The one port that is not free but has a name.
+const NAMED_PORT: &str = "inet:mailq";
+
 /// What a scenario printed and logged, and how it ended.
 pub fn run(program: &Program, linkage: Linkage, scenario: &Scenario) -> Result<String> {
     let fail = |e: std::io::Error| Error::new(&scenario.name, e);
@@ -113,7 +116,11 @@ pub fn run(program: &Program, linkage: Linkage, scenario: &Scenario) -> Result<S
         let replace = |text: String, (name, value): &(String, String)| text.replace(name, value);
         command.arg(places.iter().fold(argument.clone(), replace));
     }
-    let done = output_within(&mut command, PATIENCE).map_err(|e| Error::new(&scenario.name, e))?;
+    let mut play =
+        || output_within(&mut command, PATIENCE).map_err(|e| Error::new(&scenario.name, e));
+    // A service that only one of several plays can have.
+    let named = scenario.arguments.iter().any(|argument| argument.contains(NAMED_PORT));
+    let done = if named { locked("named-port", play) } else { play() }?;
     let mut out = String::from_utf8_lossy(&done.stdout).into_owned();
     for line in String::from_utf8_lossy(&done.stderr).lines() {
         out.push_str(&format!("stderr: {line}\n"));
