@@ -35,6 +35,7 @@ echo "The tests took $((seconds / 60)) min $((seconds % 60)) s, and $(du -sh "$t
 # Each test once, however often it says so.
 awk -F '\t' '$1 == "left out" && !seen[$2]++ { print $1 ": " $2 ": " $3 }' "$C_TESTS_NOTES" | tee "$work/left"
 left=$(wc -l <"$work/left")
+awk -F '\t' '$1 == "shown true" && !seen[$2]++ { print $1 ": " $2 ": " $3 }' "$C_TESTS_NOTES"
 awk -F '\t' '$1 == "played again" { print $1 ": " $2 ": " $3 }' "$C_TESTS_NOTES" | tee "$work/again"
 echo "$(wc -l <"$work/again") times the reference library had to play again, as it races with itself"
 # What failed, once more, where it is found.

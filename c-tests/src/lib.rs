@@ -11,6 +11,7 @@
 //! start       what a program inherits, and what not
 //! machine     another processor or C library, ours run there
 //! output      what a program prints, within a time limit
+//! protocol    docs/protocol.md, whose examples, tables and grammar are tests
 //! notes       what scripts/test.sh tells at its end: tests left out, retries of the reference
 //! milter      starts a filter, waits for its socket, collects its log, stops it
 //! ```
@@ -30,6 +31,7 @@ pub mod ours;
 pub mod output;
 pub mod packages;
 pub mod paths;
+pub mod protocol;
 pub mod public;
 pub mod random;
 pub mod reference;

@@ -13,6 +13,9 @@ pub const FILE_VARIABLE: &str = "C_TESTS_NOTES";
 /// What happens to a test that has nothing to run on this release of the system.
 pub const LEFT_OUT: &str = "left out";
 
+/// What happens to a page of the documentation whose examples are tests: how many there were.
+pub const SHOWN_TRUE: &str = "shown true";
+
 /// What happens to what the reference plays, as it races with itself.
 const PLAYED_AGAIN: &str = "played again";
 

@@ -137,7 +137,7 @@ fn a_length_over_the_limit_is_enough() {
     let session = only(
         "session length\n> O 6 1ff 1fffff | C h U | M a | raw \"\\00\\01\\00\\01\" | wait 9\n",
     );
-    let Played { transcript, log } = played(Linkage::OursDynamic, &session);
+    let Played { transcript, log, .. } = played(Linkage::OursDynamic, &session);
     assert_ours("D58", transcript.callbacks(), vec!["connect", "envfrom", "abort", "close"]);
     let line = "err trace: session 1: packet of 65536 bytes is larger than the data size limit of \
                 65535; closing the connection";

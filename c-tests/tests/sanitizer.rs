@@ -1,7 +1,7 @@
 //! ThreadSanitizer sees that a session is handed from thread to thread, and only that.
 
 use c_tests::trace::command::{Step, parse};
-use c_tests::trace::transcript::take_packets;
+use c_tests::trace::transcript::{reply, take_packets};
 use c_tests::{Compile, Linkage, Milter};
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -21,7 +21,8 @@ fn session(path: &Path) -> bool {
     stream.shutdown(Shutdown::Write).unwrap();
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap();
-    let packets = take_packets(&mut bytes);
+    let packets: Vec<String> =
+        take_packets(&mut bytes).iter().map(|packet| reply(packet)).collect();
     assert_eq!(packets.last().map(String::as_str), Some("a"), "{packets:?}");
     packets.iter().any(|packet| packet.contains("2 threads"))
 }

@@ -6,6 +6,7 @@
 use c_tests::Linkage;
 use c_tests::differences::entries;
 use c_tests::machine::machine;
+use c_tests::protocol::{Document, Grammar};
 use c_tests::trace::session::Session;
 use c_tests::trace::suite::{self, Key, Results};
 use c_tests::trace::transcript::difference;
@@ -53,6 +54,31 @@ fn the_reference_does_what_the_sessions_expect() {
     report(&problems);
 }
 
+/// The replies of a library that docs/protocol.md has no words for.
+fn malformed(played: &Results) -> Vec<String> {
+    static GRAMMAR: OnceLock<Grammar> = OnceLock::new();
+    let grammar = GRAMMAR.get_or_init(|| {
+        let page = Document::read("protocol.md").unwrap();
+        page.grammar().unwrap()
+    });
+    let mut problems = Vec::new();
+    for (key, played) in played {
+        let packets = played.iter().flat_map(|played| &played.packets);
+        // Of the largest ones, the sizes are what matters, and matching takes its time.
+        for packet in packets.filter(|packet| packet.len() <= 4096) {
+            if !grammar.matches("response", packet) {
+                problems.push(format!("{key:?}: {:?}", String::from_utf8_lossy(packet)));
+            }
+        }
+    }
+    problems
+}
+
+#[test]
+fn replies_follow_the_grammar_of_the_protocol() {
+    report(&malformed(reference()));
+}
+
 #[test]
 fn reference_static_equals_reference_dynamic() {
     let other = suite::run(sessions(), Linkage::ReferenceStatic).unwrap();
@@ -98,7 +124,7 @@ fn compare(linkage: Linkage) {
         suite::record(sessions(), &ours).unwrap();
     }
     let recorded = suite::recorded().unwrap();
-    let mut problems = Vec::new();
+    let mut problems = malformed(&ours);
     for (key, session) in &played {
         let (theirs, ours) = match (&reference()[key], &ours[key]) {
             (Ok(theirs), Ok(ours)) => {

@@ -20,4 +20,5 @@ mod restart;
 mod self_check;
 mod sessions;
 mod submission;
+mod transcripts;
 mod verdicts;

@@ -23,7 +23,7 @@ fn main() -> Result<()> {
         let milter = TraceMilter::start(&program, linkage, &session.registration)?;
         println!("== {}", session.name);
         match play::play(&milter, session) {
-            Ok(Played { transcript, log }) => {
+            Ok(Played { transcript, log, .. }) => {
                 print!("{transcript}");
                 log.iter().for_each(|line| println!("# {line}"));
                 println!();

@@ -6,7 +6,7 @@
 use super::command::Step;
 use super::process::{Connection, PATIENCE, TraceMilter};
 use super::session::{Pace, Session};
-use super::transcript::{Transcript, take_packets};
+use super::transcript::{Transcript, reply, take_packets};
 use crate::error::{Error, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
@@ -23,6 +23,7 @@ struct Run<'a> {
     inbox: Vec<u8>,
     eof: bool,
     seen: Transcript,
+    packets: Vec<Vec<u8>>,
     log: Vec<String>,
 }
 
@@ -31,6 +32,8 @@ struct Run<'a> {
 pub struct Played {
     /// Replies and callbacks.
     pub transcript: Transcript,
+    /// The replies as they came: letter and payload.
+    pub packets: Vec<Vec<u8>>,
     /// Lines logged until the connection ended; later ones are left in the control channel.
     pub log: Vec<String>,
 }
@@ -50,6 +53,7 @@ pub fn play(milter: &TraceMilter, session: &Session) -> Result<Played> {
         inbox: Vec::new(),
         eof: false,
         seen: Transcript::default(),
+        packets: Vec::new(),
         log: Vec::new(),
     };
     for step in &session.steps {
@@ -129,7 +133,7 @@ impl Run<'_> {
             self.seen.wire.push("EOF".into());
         }
         self.seen.join_results();
-        Ok(Played { transcript: self.seen, log: self.log })
+        Ok(Played { transcript: self.seen, packets: self.packets, log: self.log })
     }
 
     /// Whether the last callback traced is a finished xxfi_close.
@@ -178,7 +182,10 @@ impl Run<'_> {
             Ok((0, _)) | Err(rustix::io::Errno::CONNRESET) => self.eof = true,
             Ok((n, _)) => {
                 self.inbox.extend_from_slice(&buffer[..n]);
-                self.seen.wire.extend(take_packets(&mut self.inbox));
+                for packet in take_packets(&mut self.inbox) {
+                    self.seen.wire.push(reply(&packet));
+                    self.packets.push(packet);
+                }
             }
             Err(rustix::io::Errno::AGAIN) => {}
             Err(e) => return Err(Error::new("read replies", e)),

@@ -95,14 +95,14 @@ pub fn reply(packet: &[u8]) -> String {
     }
 }
 
-/// Cuts complete packets from the front of the bytes.
-pub fn take_packets(bytes: &mut Vec<u8>) -> Vec<String> {
+/// Cuts complete packets, without their lengths, from the front of the bytes.
+pub fn take_packets(bytes: &mut Vec<u8>) -> Vec<Vec<u8>> {
     let mut out = Vec::new();
     let mut at = 0;
     while let Some(head) = bytes.get(at..at + 4) {
         let length = head.iter().fold(0_usize, |n, b| n << 8 | usize::from(*b));
         let Some(packet) = bytes.get(at + 4..at + 4 + length) else { break };
-        out.push(reply(packet));
+        out.push(packet.to_vec());
         at += 4 + length;
     }
     bytes.drain(..at);
