@@ -76,7 +76,12 @@ fn malformed(played: &Results) -> Vec<String> {
 
 #[test]
 fn replies_follow_the_grammar_of_the_protocol() {
-    report(&malformed(reference()));
+    let mut problems = malformed(reference());
+    // Entry D13: the reference sends a line to be continued, and nothing after it.
+    let known = |problem: &String| problem.contains("setmlreply without lines");
+    assert_eq!(problems.iter().filter(|problem| known(problem)).count(), 1);
+    problems.retain(|problem| !known(problem));
+    report(&problems);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod launch;
 mod milter_try;
+mod pages;
 mod reader;
 mod session;
 mod support;
