@@ -83,6 +83,9 @@ fn changes_answer_what_the_page_says() {
         let row = table.rows.iter().find(|row| row[0] == letter).unwrap();
         assert_eq!(row[4], answers(letter, call, &milters), "{row:?}");
     }
+    // Where the libraries send it, which is more than what MTAs take: section 9.3.
+    let everywhere = PATHS.map(|(letter, _)| letter.to_string()).join(" ");
+    assert_eq!(answers("p", "progress", &milters), everywhere);
 }
 
 /// A verdict of "discard" throws a message away where it may answer, and nowhere else.
