@@ -14,7 +14,9 @@ use std::process::Command;
 const SHIM_VARIABLE: &str = "SYSLOG_SHIM_START";
 
 /// Variables that programs inherit; all others they have only if the test sets them.
-const INHERITED: [&str; 4] = ["PATH", "HOME", "USER", "LOGNAME"];
+///
+/// The last one is read by no library but those that fuzzing is tried on (`src/proto/planted.rs`).
+const INHERITED: [&str; 5] = ["PATH", "HOME", "USER", "LOGNAME", "LIBMILTER_PLANTED"];
 
 /// The usual number of descriptors, which tests that run side by side have use for.
 const DESCRIPTORS: u64 = 1024;

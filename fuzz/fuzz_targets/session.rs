@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| libmilter_fuzz::play(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| libmilter_fuzz::session_target::run(data));

@@ -11,6 +11,7 @@
 use std::net::IpAddr;
 
 use crate::proto::address;
+use crate::proto::planted::{Bug, planted};
 use crate::proto::printable::quote;
 
 /// Bytes. Longest path of a unix socket: one less than fits `sun_path` on Linux, as in the
@@ -113,7 +114,9 @@ pub fn parse(spec: &[u8]) -> Result<ConnSpec, SpecError> {
     };
     match proto.to_ascii_lowercase().as_slice() {
         b"" | b"unix" | b"local" if address.is_empty() => Err(SpecError::NoPath),
-        b"" | b"unix" | b"local" if address.len() > PATH_MAX => {
+        b"" | b"unix" | b"local"
+            if address.len() > PATH_MAX + usize::from(planted(Bug::PathTooLong)) =>
+        {
             Err(SpecError::PathTooLong(text(address)))
         }
         b"" | b"unix" | b"local" => Ok(ConnSpec::Unix(address.to_vec())),
@@ -122,7 +125,10 @@ pub fn parse(spec: &[u8]) -> Result<ConnSpec, SpecError> {
         b"fd" => {
             let number = text(address);
             match number.parse() {
-                Ok(fd) if fd >= 0 && number.starts_with(|c: char| c.is_ascii_digit()) => {
+                Ok(fd)
+                    if planted(Bug::NegativeDescriptor)
+                        || fd >= 0 && number.starts_with(|c: char| c.is_ascii_digit()) =>
+                {
                     Ok(ConnSpec::Fd(fd))
                 }
                 _ => Err(SpecError::Fd(number)),
@@ -154,7 +160,8 @@ fn inet(address: &str, ipv6: bool) -> Result<ConnSpec, SpecError> {
 
 /// "[" address "]", where the address must be of the family asked for.
 fn numeric(text: &str, ipv6: bool) -> Result<IpAddr, SpecError> {
-    let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let open = |rest| Some(rest).filter(|_| planted(Bug::BracketOpen));
+    let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']').or(open(rest)));
     let parsed = inner.and_then(|inner| match ipv6 {
         true => address::inet6(inner.as_bytes()).map(IpAddr::from),
         false => {

@@ -2,6 +2,7 @@
 
 use super::codes::step;
 use super::nul;
+use super::planted::{Bug, planted};
 
 /// A command of the MTA.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -189,7 +190,8 @@ pub fn header_value(payload: &[u8]) -> Option<usize> {
     if payload.last() != Some(&0) {
         return None;
     }
-    let name_end = nul::first(payload.get(1..)?)? + 1;
+    let from = if planted(Bug::HeaderSplit) { 0 } else { 1 };
+    let name_end = nul::first(payload.get(from..)?)? + from;
     let value = name_end + 1;
     (value < payload.len()).then_some(value)
 }

@@ -1,5 +1,7 @@
 //! Packets: a 4-byte big-endian length, a letter, and length - 1 bytes of payload.
 
+use super::planted::{Bug, planted};
+
 /// Bytes. Length field and letter.
 pub const HEAD: usize = 5;
 /// Bytes of payload; lengths from 2^31 on are no lengths.
@@ -71,9 +73,10 @@ fn head(bytes: &[u8]) -> Option<(u8, usize)> {
 /// The bytes can't be the start of a packet, or of one larger than `limit` bytes of payload.
 #[inline]
 pub fn next(buffer: &mut [u8], limit: usize) -> Result<Option<Frame<'_>>, FrameError> {
+    let limit = limit + usize::from(planted(Bug::FrameLimit));
     let complete = |(letter, payload): (u8, usize)| {
         let fits = payload <= limit.min(PAYLOAD_MAX) && buffer.len() - HEAD > payload;
-        fits.then_some((letter, HEAD..HEAD + payload + 1))
+        fits.then_some((letter, HEAD..HEAD + payload + 1 + usize::from(planted(Bug::FrameTooLong))))
     };
     let Some((letter, range)) = head(buffer).and_then(complete) else {
         return incomplete(buffer, limit);

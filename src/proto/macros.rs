@@ -4,6 +4,7 @@ use std::collections::TryReserveError;
 
 use super::codes::MACRO_STAGES;
 use super::nul::{first, until_last};
+use super::planted::{Bug, planted};
 use super::stage::Stage;
 
 /// Stages before the first message: those that a session which idles has macros of.
@@ -38,6 +39,7 @@ pub fn stage_of(letter: u8) -> Option<usize> {
 fn bare(name: &[u8]) -> &[u8] {
     match name {
         [b'{', _, b'}'] => name.get(1..2).unwrap_or_default(),
+        [b'{', _, _, b'}'] if planted(Bug::BracesDropped) => name.get(1..3).unwrap_or_default(),
         _ => name,
     }
 }
@@ -62,6 +64,7 @@ impl Macros {
     /// Empties `from` and all later stages.
     #[inline]
     pub fn clear_from(&mut self, from: usize) {
+        let from = from + usize::from(planted(Bug::StageKept));
         for stage in self.early.get_mut(from..).unwrap_or_default() {
             stage.clear();
         }

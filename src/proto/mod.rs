@@ -13,6 +13,7 @@ pub mod frame;
 pub mod macros;
 pub mod negotiate;
 pub mod nul;
+pub mod planted;
 pub mod printable;
 pub mod reply;
 pub mod response;

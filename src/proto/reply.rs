@@ -1,5 +1,7 @@
 //! Replies with a text: SMTP code, enhanced status code and lines, checked and formatted.
 
+use super::planted::{Bug, planted};
+
 /// Bytes. Longest text line of a reply.
 pub const LINE_MAX: usize = 980;
 /// Lines a reply may have at most.
@@ -28,7 +30,9 @@ fn check_code(code: &[u8]) -> Result<(), ReplyError> {
 }
 
 fn check_enhanced(code: &[u8]) -> Result<(), ReplyError> {
-    let number = |part: &[u8]| (1..=3).contains(&part.len()) && part.iter().all(u8::is_ascii_digit);
+    let most = if planted(Bug::FourDigits) { 4 } else { 3 };
+    let number =
+        |part: &[u8]| (1..=most).contains(&part.len()) && part.iter().all(u8::is_ascii_digit);
     let mut parts = code.split(|&b| b == b'.');
     let class = matches!(parts.next(), Some([b'2' | b'4' | b'5']));
     let rest = parts.next().is_some_and(number) && parts.next().is_some_and(number);
@@ -39,7 +43,10 @@ fn check_line(line: &[u8]) -> Result<(), ReplyError> {
     if line.len() > LINE_MAX {
         return Err(ReplyError::LineTooLong);
     }
-    if line.iter().any(|b| matches!(b, b'\r' | b'\n')) {
+    if line
+        .iter()
+        .any(|b| matches!(b, b'\r' | b'\n') && !(*b == b'\r' && planted(Bug::ReturnTaken)))
+    {
         return Err(ReplyError::LineBreak);
     }
     Ok(())
@@ -97,7 +104,9 @@ pub fn multi(code: &[u8], enhanced: Option<&[u8]>, lines: &[&[u8]]) -> Result<Ve
             reply.extend_from_slice(b"\r\n");
         }
         reply.extend_from_slice(code);
-        reply.push(if std::ptr::eq(line, last) { b' ' } else { b'-' });
+        let last_line =
+            std::ptr::eq(line, last) && !(planted(Bug::LastLineMarked) && lines.len() == LINES_MAX);
+        reply.push(if last_line { b' ' } else { b'-' });
         reply.extend_from_slice(enhanced);
         reply.push(b' ');
         reply.extend_from_slice(line);

@@ -3,6 +3,7 @@
 use std::collections::TryReserveError;
 
 use super::nul::{count, nuls};
+use super::planted::{Bug, planted};
 
 /// The macros of a stage, without spare room, since they are kept while the session waits.
 ///
@@ -117,7 +118,7 @@ impl Stage {
     fn add_index(&mut self) {
         let Some((form, strings)) = self.bytes.split_last_mut() else { return };
         let count = count(strings);
-        let wide = strings.len() > usize::from(u16::MAX);
+        let wide = strings.len() > usize::from(u16::MAX) && !planted(Bug::OffsetsCut);
         let width = if wide { WIDE } else { NARROW };
         let mut bytes = Vec::new();
         let size = strings.len() + count * width + COUNT + 1;

@@ -1,6 +1,7 @@
 //! What has arrived of a packet.
 
 use crate::proto::frame;
+use crate::proto::planted::{Bug, planted};
 
 /// Bytes. The least that is allocated, if the packet is not shorter.
 const FIRST: usize = 64;
@@ -38,7 +39,8 @@ impl Partial {
         if needed > bytes.capacity() {
             let start = if bytes.is_empty() { more } else { bytes.as_slice() };
             let packet = frame::wanted(start).unwrap_or(FIRST);
-            let room = FIRST.max(2 * bytes.capacity()).min(packet).max(needed);
+            let least = if planted(Bug::AnnouncedRoom) { packet } else { FIRST };
+            let room = least.max(2 * bytes.capacity()).min(packet).max(needed);
             bytes.reserve_exact(room - bytes.len());
         }
         bytes.extend_from_slice(more);

@@ -2,6 +2,7 @@
 
 use super::context::{Context, Refused};
 use crate::proto::codes::{BODY_CHUNK_SIZE, action};
+use crate::proto::planted::{Bug, planted};
 use crate::proto::response::{Payload, letter};
 
 /// A string that must be there and not empty.
@@ -21,7 +22,7 @@ impl Context {
 
     /// Sends a response that fits the data size limit.
     pub(super) fn emit(&self, letter: u8, payload: Payload<'_>, now: bool) -> Result<(), Refused> {
-        if payload.len() > self.max_data_size() {
+        if payload.len() > self.max_data_size() && !planted(Bug::ChangeTooLong) {
             return Err(Refused::Argument);
         }
         self.output.send(letter, payload, now).map_err(|_| Refused::Send)
@@ -46,7 +47,7 @@ impl Context {
         name: Option<&[u8]>,
         value: Option<&[u8]>,
     ) -> Result<(), Refused> {
-        let index = header_index(index)?;
+        let index = header_index(index)? + u32::from(planted(Bug::IndexShifted));
         let strings = [required(name)?, value.ok_or(Refused::Argument)?];
         self.change(action::ADDHDRS, letter::INSHEADER, Payload::Indexed(index, &strings))
     }

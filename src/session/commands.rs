@@ -7,6 +7,7 @@ use super::origin;
 use super::report::Report;
 use crate::proto::codes::status;
 use crate::proto::command::{self, Command};
+use crate::proto::planted::{Bug, planted};
 use crate::proto::state::{self, State, Transition};
 
 /// The payload of a packet, without the byte behind it.
@@ -108,7 +109,8 @@ impl Session {
         if !matches!(command, Command::Body | Command::Eom) {
             self.skip_body = false;
         }
-        if let Some(stage) = command.clears_macros_from() {
+        let keeps = planted(Bug::RecipientMacrosKept) && command == Command::Rcpt;
+        if let Some(stage) = command.clears_macros_from().filter(|_| !keeps) {
             self.context.lock().macros.clear_from(stage);
         }
         Ok(())
@@ -221,8 +223,11 @@ impl Session {
             }
             None => (status::CONTINUE, Command::Eom),
         };
+        if planted(Bug::EndAnsweredTwice) && callback == Command::Body {
+            let _second = self.respond(Command::Eom, status::CONTINUE, callback);
+        }
         let flow = self.respond(Command::Eom, result, callback);
-        self.context.lock().changeable = false;
+        self.context.lock().changeable = planted(Bug::ChangedLate);
         Ok(flow)
     }
 

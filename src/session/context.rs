@@ -9,6 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::output::Output;
 use crate::proto::codes::MACRO_STAGES;
 use crate::proto::macros::Macros;
+use crate::proto::planted::{Bug, planted};
 use crate::proto::reply::{self, ReplyError};
 
 /// Why a call on a context failed; all become `MI_FAILURE` in C.
@@ -118,7 +119,10 @@ impl Context {
         text: Option<&[u8]>,
     ) -> Result<(), Refused> {
         let reply = reply::single(code, enhanced, text).map_err(Refused::Reply)?;
-        self.lock().reply = Some(reply.into_boxed_slice());
+        let old = self.lock().reply.replace(reply.into_boxed_slice());
+        if planted(Bug::ReplyLeaked) {
+            std::mem::forget(old);
+        }
         Ok(())
     }
 
@@ -139,7 +143,8 @@ impl Context {
 
     /// Takes the stored reply if its class fits: '4' or '5'.
     pub(super) fn take_reply(&self, class: u8) -> Option<Box<[u8]>> {
-        self.lock().reply.take_if(|reply| reply.first() == Some(&class))
+        let fits = |first: &u8| *first == class || planted(Bug::ReplyClass);
+        self.lock().reply.take_if(|reply| reply.first().is_some_and(fits))
     }
 
     /// Sets the list of macros wanted at a stage (`smfi_setsymlist`).
@@ -151,7 +156,7 @@ impl Context {
         let mut inner = self.lock();
         let lists = inner.lists.get_or_insert_default();
         let slot = lists.get_mut(stage).ok_or(Refused::Argument)?;
-        if slot.is_some() {
+        if slot.is_some() && !planted(Bug::ListReplaced) {
             return Err(Refused::AlreadySet);
         }
         *slot = Some(list.to_vec());
@@ -171,11 +176,8 @@ impl Context {
     /// Whether the filter may do this to the message now.
     pub(super) fn may(&self, wanted: u32) -> Result<(), Refused> {
         let inner = self.lock();
-        if inner.changeable && inner.granted & wanted == wanted {
-            Ok(())
-        } else {
-            Err(Refused::Stage)
-        }
+        let granted = inner.granted & wanted == wanted || planted(Bug::NotGranted);
+        if inner.changeable && granted { Ok(()) } else { Err(Refused::Stage) }
     }
 }
 

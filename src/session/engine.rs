@@ -5,6 +5,7 @@ use super::filter::Filter;
 use super::report::Report;
 use crate::proto::command::Command;
 use crate::proto::macros;
+use crate::proto::planted::{Bug, planted};
 use crate::proto::state::State;
 
 impl Session {
@@ -41,7 +42,9 @@ impl Session {
         self.end_message(filter);
         if command == Command::QuitNc {
             self.close(filter);
-            self.context.lock().reply = None;
+            if !planted(Bug::ReplyKept) {
+                self.context.lock().reply = None;
+            }
             self.state = State::QuitNc;
         }
         Flow::Continue
@@ -81,7 +84,7 @@ impl Session {
 
     /// Calls the close callback, once for each SMTP connection.
     fn close<F: Filter>(&mut self, filter: &F) {
-        if !std::mem::replace(&mut self.closed, true) {
+        if !std::mem::replace(&mut self.closed, true) || planted(Bug::CloseTwice) {
             if filter.serves(Command::Quit) {
                 let _ignored = filter.event(&self.context, Command::Quit);
             }

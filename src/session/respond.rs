@@ -9,6 +9,7 @@ use super::report::Report;
 use super::settled::{Holds, Settled};
 use crate::proto::codes::{status, step};
 use crate::proto::command::Command;
+use crate::proto::planted::{Bug, planted};
 use crate::proto::response::{Payload, letter};
 use crate::proto::state::{self, State};
 
@@ -114,6 +115,7 @@ impl Session {
         if is_listed(result) {
             self.conclude(command, result, None);
         }
+        let awaited = awaited || planted(Bug::SilenceBroken) && command == Command::Eoh;
         if awaited { self.send(letter::CONTINUE) } else { Flow::Continue }
     }
 
@@ -134,6 +136,7 @@ impl Session {
     /// Ends the message under way, if any, with a verdict and its text.
     fn settle(&mut self, result: i32, reply: Option<Box<[u8]>>) {
         if self.state.in_message() {
+            let reply = reply.filter(|_| !planted(Bug::VerdictWithoutText));
             self.settled = Some(Box::new(Settled { result, reply, place: self.state }));
         }
         self.state = State::Helo;
@@ -159,7 +162,7 @@ impl Session {
             }
             self.send_result(settled.result, settled.reply.as_deref())
         };
-        if command != Command::Eom {
+        if command != Command::Eom && !planted(Bug::VerdictForgotten) {
             settled.place = settled.place.max(next);
             self.settled = Some(settled);
         }
@@ -178,8 +181,9 @@ impl Session {
         self.settled = None;
         self.skip_body = false;
         if self.state.in_message() {
-            self.state = State::Helo;
-            if filter.serves(Command::Abort) {
+            let before = std::mem::replace(&mut self.state, State::Helo);
+            let missed = planted(Bug::AbortMissed) && before == State::Body;
+            if filter.serves(Command::Abort) && !missed {
                 let _ignored = filter.event(&self.context, Command::Abort);
             }
         }

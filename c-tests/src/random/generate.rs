@@ -86,7 +86,8 @@ pub fn generate(rng: &mut Rng, profile: &Profile, registration: &Registration) -
     out
 }
 
-fn written(letter: u8, payload: &[u8]) -> String {
+/// A packet in the words of a session file.
+pub fn written(letter: u8, payload: &[u8]) -> String {
     match payload {
         [] => format!("X {}", char::from(letter)),
         _ => format!("X {} {}", char::from(letter), quote(payload)),
@@ -212,7 +213,8 @@ fn behaviour(
     Some(format!("{callback}#{n}: {}", operations.join("; ")))
 }
 
-const OPERATIONS: [&str; 26] = [
+/// Calls that callbacks make, in the words of a session file.
+pub const OPERATIONS: [&str; 26] = [
     "addheader X-A \"a value\"",
     "addheader NULL x",
     "insheader 1 X-I v",
