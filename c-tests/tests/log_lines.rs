@@ -118,3 +118,31 @@ fn lines_are_bounded_and_keep_their_ends() {
         assert!(lines.all(|line| line.len() <= LINE_MAX), "{log}");
     }
 }
+
+/// A filter that calls something wrongly again and again, and then serves for a moment.
+#[test]
+fn a_flood_of_lines_is_cut_and_counted() {
+    const CALLS: usize = 300;
+    let arguments = ["setconn=nothing:x"].into_iter().chain(["opensocket=0"; CALLS]).chain([
+        "setconn=inet:0@127.0.0.1",
+        "stop",
+        "main",
+    ]);
+    let log = logged(Linkage::OursDynamic, &arguments.collect::<Vec<_>>().join(" "), b"1");
+    let log = String::from_utf8(log).unwrap();
+    let about = |line: &&str| line.contains("unknown socket type") || line.contains("Unable to");
+    let written = log.lines().filter(about).count();
+    let left_out: Vec<usize> = log
+        .lines()
+        .filter_map(|line| {
+            line.strip_suffix(" more messages were suppressed")?.split(' ').next_back()
+        })
+        .map(|number| number.parse().unwrap())
+        .collect();
+    assert!(!left_out.is_empty(), "{log}");
+    // Two lines for each call, and others of which some may be among those left out.
+    let all = written + left_out.iter().sum::<usize>();
+    assert!((2 * CALLS..2 * CALLS + 4).contains(&all), "{written} and {left_out:?}");
+    // 200 in each ten seconds.
+    assert!(written <= 200 * left_out.len(), "{written} lines, {left_out:?}");
+}

@@ -6,7 +6,6 @@ use std::sync::Once;
 
 use super::types::{MI_FAILURE, MI_SUCCESS, SMFICTX};
 use crate::session::{Context, Refused};
-use crate::sys::log::{Priority, write};
 use crate::sys::thread::Uncancelled;
 use crate::sys::{errno, tsan};
 
@@ -50,7 +49,7 @@ pub(super) fn quiet_panics() {
         // Only the shared library has this copy of the standard library for itself.
         if cfg!(not(test)) {
             std::panic::set_hook(Box::new(|info| {
-                write(Priority::Error, &format!("libmilter: internal error: {info}"));
+                crate::runtime::panicked(&info.to_string());
             }));
         }
     });

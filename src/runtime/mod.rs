@@ -41,7 +41,7 @@ mod supervisor;
 mod turn;
 mod work;
 
-pub use log::Log;
+pub use log::{Log, panicked};
 pub use options::{Options, STOP_LIMIT, Threads};
 pub use serve::{ServeError, serve};
 pub use stop::{Control, Level, Running};

@@ -118,6 +118,7 @@ pub fn serve<F: Filter + 'static>(
     }
     supervisor.run();
     running.served();
+    run.service.log.settle();
     match run.service.lifecycle.lost() {
         Some(lost) => Err(ServeError::Lost(lost)),
         None if run.entrance.has_failed() => Err(ServeError::Accept),

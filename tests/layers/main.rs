@@ -186,3 +186,20 @@ fn every_file_of_tests_is_in_a_test_program() {
         }
     }
 }
+
+/// All that is logged goes through `runtime/log.rs`, which bounds how much that can be.
+#[test]
+fn log_lines_are_bounded() {
+    let top = root().join("src");
+    let mut writers = Vec::new();
+    for file in files(&top, &["rs"]) {
+        let text = fs::read_to_string(top.join(&file)).unwrap();
+        let used = paths_after(&code(&text), "sys::log::").iter().any(|rest| {
+            rest.split(';').next().is_some_and(|item| words(item).any(|w| w == "write"))
+        });
+        if used {
+            writers.push(file.display().to_string());
+        }
+    }
+    assert_eq!(writers, ["runtime/log.rs"]);
+}
