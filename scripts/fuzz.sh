@@ -30,8 +30,7 @@ if [ $# = 0 ]; then
     [ "${FUZZ_DIFFERENTIAL:-yes}" = yes ] || targets=(session frames macros replies conn_spec)
 fi
 
-mkdir -p "${CARGO_TARGET_DIR:-target}/fuzz"
-work=$(cd "${CARGO_TARGET_DIR:-target}/fuzz" && pwd)
+work=$(target_dir fuzz)
 unset CARGO_TARGET_DIR LIBMILTER_PLANTED
 host=$(rustc -vV | sed -n 's/^host: //p')
 bin=$work/$host/release

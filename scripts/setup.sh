@@ -17,6 +17,15 @@ die() {
     exit 1
 }
 
+# target_dir NAME: a directory of a script's own below cargo's, which it makes as cargo would: the tests
+# look for cargo's mark.
+target_dir() {
+    target_top=${CARGO_TARGET_DIR:-target}
+    mkdir -p "$target_top/$1"
+    [ -e "$target_top/CACHEDIR.TAG" ] || echo "Signature: 8a477f597d28d172789f06886806bc55" >"$target_top/CACHEDIR.TAG"
+    (cd "$target_top/$1" && pwd)
+}
+
 # Names that a shared library exports, of any processor, sorted.
 exported() {
     readelf -W --dyn-syms "$1" | awk '$5 == "GLOBAL" && !/ UND / && !/ ABS / { print $NF }' | LC_ALL=C sort

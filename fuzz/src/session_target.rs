@@ -4,12 +4,14 @@
 //! packets   what the MTA sends, and how the stream is cut
 //! host      the filter: checks when it is called and with what, does what the input says
 //! calls     its calls of smfi_* functions, each with the result that must come
-//! witness   follows the session from outside: replies, aborts, closes, macros, room
+//! witness   follows the session from outside: aborts, closes, arguments, macros, room
+//! replies   the part of it that says which reply a packet must get
 //! ```
 
 mod calls;
 mod host;
 mod packets;
+mod replies;
 mod witness;
 
 use crate::input::Input;

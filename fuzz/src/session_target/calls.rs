@@ -2,7 +2,7 @@
 
 use super::witness::Witness;
 use crate::input::Input;
-use crate::memory::counted;
+use crate::memory::{counted, uncounted};
 use crate::proto::codes::action;
 use crate::replies_target as rules;
 use crate::session::{Context, Refused};
@@ -87,7 +87,8 @@ fn one(
 const NAMES: [&[u8]; 4] = [b"i", b"{j}", b"{mail_addr}", b"{ab}"];
 
 fn look(context: &Context, witness: &Witness, name: &[u8]) {
-    let value = context.macro_value(name, |value| value.to_vec());
+    let copy = |value: &mut [u8]| uncounted(|| value.to_vec());
+    let value = counted(|| context.macro_value(name, copy));
     witness.macro_value(name, value.as_deref());
 }
 

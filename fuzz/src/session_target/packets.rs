@@ -79,7 +79,12 @@ fn packet(letter: u8, payload: &[u8], input: &mut Input<'_>) -> Packet {
     let mut bytes = Vec::new();
     put(&mut bytes, letter, payload);
     let cut = input.byte();
-    Packet { bytes, cut: (cut & 3 != 1).then_some(usize::from(cut >> 2)) }
+    let cut = match cut {
+        // Nothing but the length and a few bytes more.
+        248.. => Some(bytes.len().saturating_sub(usize::from(cut - 244))),
+        _ => (cut & 3 != 1).then_some(usize::from(cut >> 2)),
+    };
+    Packet { bytes, cut }
 }
 
 /// The stream, and where its parts end.
