@@ -22,8 +22,11 @@ fn main() {
         if let Some(soname) = soname() {
             println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,{soname}");
         }
-        // A missing symbol is an error now, not when a filter is started.
-        println!("cargo:rustc-cdylib-link-arg=-Wl,-z,defs");
+        // A missing symbol is an error now, not when a filter is started. (What a sanitizer has is in no
+        // library to link with.)
+        if env::var_os("CARGO_CFG_SANITIZED").is_none() {
+            println!("cargo:rustc-cdylib-link-arg=-Wl,-z,defs");
+        }
     }
     without_some_flags();
     // Debug information must not depend on the directory that the library is built in.

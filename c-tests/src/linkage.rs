@@ -25,6 +25,33 @@ pub enum Linkage {
     OursPreload,
 }
 
+/// Names what programs that run with our library have preloaded first: the functions of the sanitizer
+/// that it was compiled for (scripts/sanitize.sh).
+const SANITIZER_VARIABLE: &str = "C_TESTS_SANITIZER";
+
+/// What to preload before anything else; its options are handed to the command.
+fn sanitizer(command: &mut Command) -> OsString {
+    let Some(mut library) = std::env::var_os(SANITIZER_VARIABLE) else { return OsString::new() };
+    for name in ["ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"] {
+        if let Some(options) = std::env::var_os(name) {
+            command.env(name, options);
+        }
+    }
+    library.push(":");
+    library
+}
+
+/// Whether programs run with a sanitizer, which looks for leaks when they end by themselves.
+pub(crate) fn is_sanitized() -> bool {
+    std::env::var_os(SANITIZER_VARIABLE).is_some()
+}
+
+/// Threads that a sanitizer has in every program that runs with our library.
+pub fn sanitizer_threads() -> usize {
+    let library = std::env::var(SANITIZER_VARIABLE).unwrap_or_default();
+    usize::from(library.contains("libtsan"))
+}
+
 impl Linkage {
     /// All five.
     pub const ALL: [Self; 5] = [
@@ -86,7 +113,11 @@ impl Linkage {
     /// as [`start`] says.
     pub fn apply(self, command: &mut Command) -> Result<()> {
         start::afresh(command);
-        let mut preload = OsString::from(syslog::shim()?);
+        let mut preload = OsString::new();
+        if self.is_ours() {
+            preload = sanitizer(command);
+        }
+        preload.push(syslog::shim()?);
         match self {
             Self::ReferenceStatic | Self::OursStatic => {}
             Self::ReferenceDynamic => {

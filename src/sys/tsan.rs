@@ -24,10 +24,11 @@ fn run() -> *mut c_void {
     (&raw const RUN).cast_mut().cast()
 }
 
-/// Whether the tool watches: one look, as this is asked around every callback and call.
+/// Whether the tool watches: one look, as this is asked around every callback and call. A library that
+/// is compiled for it needs none of this, and is to be looked at itself.
 #[inline]
 fn watched() -> bool {
-    milter_tsan.is_some()
+    !cfg!(sanitized) && milter_tsan.is_some()
 }
 
 /// The calling thread is in the library until this is dropped.
@@ -81,5 +82,7 @@ impl Drop for Callback {
 
 /// A run has ended: what its callbacks did is to be seen by whoever started it.
 pub fn run_ended() {
-    milter_tsan_acquire(run());
+    if watched() {
+        milter_tsan_acquire(run());
+    }
 }

@@ -4,12 +4,13 @@ use super::script::CALLBACKS;
 use super::text::number;
 use crate::compile::{Compile, Program};
 use crate::error::{Error, Result};
-use crate::linkage::Linkage;
+use crate::linkage::{Linkage, is_sanitized};
 use crate::syslog;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socketpair,
 };
+use rustix::process::{Pid, Signal, kill_process};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -106,6 +107,8 @@ pub struct TraceMilter {
     child: Child,
     control: OwnedFd,
     address: Address,
+    /// Whether it ends by itself, for a sanitizer to look for leaks; else it is killed.
+    stops: bool,
     _dir: TempDir,
 }
 
@@ -137,7 +140,8 @@ impl TraceMilter {
         let child = command.spawn().map_err(fail)?;
         // The child's end must live in the child only: its death is then visible here.
         drop(command);
-        let milter = Self { child, control, address, _dir: dir };
+        let stops = linkage.is_ours() && is_sanitized();
+        let milter = Self { child, control, address, stops, _dir: dir };
         match milter.receive(&PATIENCE)? {
             Some(line) if line == "ready" => Ok(milter),
             other => Err(Error(format!("{registration:?} does not start: {other:?}"))),
@@ -201,7 +205,9 @@ impl TraceMilter {
 
 impl Drop for TraceMilter {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        if !self.stops || kill_process(Pid::from_child(&self.child), Signal::TERM).is_err() {
+            let _ = self.child.kill();
+        }
         let _ = self.child.wait();
     }
 }

@@ -5,6 +5,7 @@
 pub(crate) mod blocking;
 mod session;
 
+use c_tests::linkage::sanitizer_threads;
 use c_tests::milter::POLL;
 use c_tests::syslog::FILE_VARIABLE;
 use c_tests::{Compile, Linkage, Milter, Program};
@@ -232,7 +233,8 @@ impl Filter {
 
     /// Threads of the process now.
     pub(crate) fn threads(&self) -> usize {
-        std::fs::read_dir(format!("/proc/{}/task", self.milter.pid())).unwrap().count()
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.milter.pid())).unwrap();
+        tasks.count() - sanitizer_threads()
     }
 }
 
@@ -260,7 +262,7 @@ impl Description {
         fds.retain(|fd| !fd.is_empty());
         fds.sort();
         Description {
-            threads: value("threads=").parse().unwrap(),
+            threads: value("threads=").parse::<usize>().unwrap() - sanitizer_threads(),
             fds,
             stop_signals_blocked: value("blocked=") != "0",
         }
