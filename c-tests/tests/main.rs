@@ -59,5 +59,6 @@ mod runtime_timeouts;
 mod sanitizer;
 mod scenarios;
 mod sessions;
+mod soak;
 mod static_library;
 mod writing_milters;

@@ -5,12 +5,12 @@ use std::ffi::CString;
 use std::fs::{File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 impl Filter {
     /// A named pipe for the task "block".
     pub(crate) fn pipe(&self) -> Pipe {
-        let n = self.pipes.get();
-        self.pipes.set(n + 1);
+        let n = self.pipes.fetch_add(1, Ordering::Relaxed);
         let path = self.milter.dir().join(format!("pipe{n}"));
         let name = CString::new(path.to_str().unwrap()).unwrap();
         let mode = rustix::fs::Mode::RWXU;

@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::process::{ChildStdin, Command, Stdio};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 
@@ -32,7 +33,7 @@ pub(crate) struct Filter {
     pub(crate) spec: ConnSpec,
     events: Arc<Events>,
     stdin: Option<ChildStdin>,
-    pipes: std::cell::Cell<usize>,
+    pipes: AtomicUsize,
 }
 
 pub(crate) fn program() -> Program {
