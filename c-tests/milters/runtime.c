@@ -6,6 +6,9 @@
  * the tasks are in runtime.h. Events go to stdout, a line each. After its runs it waits for the end of
  * stdin. Options: see options below. */
 #include "runtime.h"
+#ifdef STARVED
+#include "starved.h"
+#endif
 
 static struct {
 	const char *name;
@@ -101,6 +104,8 @@ static sfsistat on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)
 	struct session *s = calloc(1, sizeof *s);
 
 	(void)address;
+	if (s == NULL)
+		return SMFIS_TEMPFAIL;
 	snprintf(s->id, sizeof s->id, "%s", host);
 	s->calls = 1;
 	s->thread = pthread_self();

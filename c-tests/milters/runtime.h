@@ -244,6 +244,22 @@ static void *close_later(void *text)
 	return NULL;
 }
 
+/* Calls what may need memory; whether it has it is not the filter's business. */
+static void make_calls(SMFICTX *ctx)
+{
+	static unsigned char body[70000];
+	char *lines[] = {"first line", "second line"};
+
+	smfi_getsymval(ctx, "{none}");
+	smfi_setreply(ctx, "451", "4.7.1", "later");
+	smfi_setmlreply(ctx, "451", "4.7.1", lines[0], lines[1], NULL);
+	smfi_addheader(ctx, "X-Name", "value");
+	smfi_chgheader(ctx, "X-Other", 1, "value");
+	smfi_quarantine(ctx, "reason");
+	smfi_replacebody(ctx, body, sizeof body);
+	smfi_progress(ctx);
+}
+
 /* Does what a session was told to do in a callback; the result is the callback's. */
 static sfsistat perform(SMFICTX *ctx, const char *id, const char *task)
 {
@@ -260,6 +276,8 @@ static sfsistat perform(SMFICTX *ctx, const char *id, const char *task)
 		run_program(id, rest);
 	else if (strncmp(task, "nap ", 4) == 0)
 		usleep((useconds_t)atol(rest)); /* shapes the load; nobody counts on its length */
+	else if (strcmp(task, "calls") == 0)
+		make_calls(ctx);
 	else if (strcmp(task, "changes") == 0)
 		on_threads(ctx, 4, -1, send_changes);
 	else if (strncmp(task, "progress ", 9) == 0)

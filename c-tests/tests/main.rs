@@ -46,6 +46,7 @@ mod runtime_fork;
 mod runtime_languages;
 mod runtime_leave;
 mod runtime_limits;
+mod runtime_memory;
 mod runtime_mixed;
 mod runtime_own_threads;
 mod runtime_scale;

@@ -21,7 +21,7 @@ impl Receiver {
     ) -> Result<Flow, FrameError> {
         let had = self.partial.bytes().len();
         if had > 0 && frame::wanted(self.partial.bytes()).unwrap_or(HEAD - 1) > had + bytes.len() {
-            counted(|| self.partial.extend(bytes));
+            counted(|| self.partial.extend(bytes)).unwrap();
             return Ok(Flow::Continue);
         }
         // The byte behind is none that was received.
@@ -38,7 +38,7 @@ impl Receiver {
             }
         }
         let rest = &buffer[at..buffer.len() - 1];
-        counted(|| self.partial.extend(rest));
+        counted(|| self.partial.extend(rest)).unwrap();
         Ok(Flow::Continue)
     }
 

@@ -106,15 +106,17 @@ const FEW: usize = 15;
 
 /// Hands an array of pointers to the strings in `bytes`, with NULL at the end, to `take`; each
 /// string ends in NUL.
-fn with_arguments<T>(bytes: &mut [u8], take: impl FnOnce(&mut [*mut c_char]) -> T) -> T {
+///
+/// `None` without memory for the array.
+fn with_arguments<T>(bytes: &mut [u8], take: impl FnOnce(&mut [*mut c_char]) -> T) -> Option<T> {
     let mut few = [std::ptr::null_mut(); FEW + 1];
-    let mut many = pointers(bytes, &mut few);
-    take(if many.is_empty() { &mut few } else { &mut many })
+    let mut many = pointers(bytes, &mut few)?;
+    Some(take(if many.is_empty() { &mut few } else { &mut many }))
 }
 
 /// Points to the strings in `bytes`, with NULL at the end: in `few` if they fit, else in what is
-/// returned, which is allocated once.
-fn pointers(bytes: &mut [u8], few: &mut [*mut c_char; FEW + 1]) -> Vec<*mut c_char> {
+/// returned, which is allocated once; `None` without memory for that.
+fn pointers(bytes: &mut [u8], few: &mut [*mut c_char; FEW + 1]) -> Option<Vec<*mut c_char>> {
     let first: *mut c_char = bytes.as_mut_ptr().cast();
     let mut start = 0;
     let mut strings =
@@ -122,13 +124,16 @@ fn pointers(bytes: &mut [u8], few: &mut [*mut c_char; FEW + 1]) -> Vec<*mut c_ch
     for (place, string) in few.iter_mut().zip(strings.by_ref().take(FEW)) {
         *place = string;
     }
-    let Some(next) = strings.next() else { return Vec::new() };
-    let mut many = vec![std::ptr::null_mut(); count(bytes) + 1];
-    let known = few.iter().take(FEW).copied();
-    for (place, string) in many.iter_mut().zip(known.chain([next]).chain(strings)) {
-        *place = string;
+    let Some(next) = strings.next() else { return Some(Vec::new()) };
+    let mut many = Vec::new();
+    many.try_reserve_exact(count(bytes) + 1).ok()?;
+    many.extend_from_slice(few.get(..FEW)?);
+    many.push(next);
+    for string in strings {
+        many.push(string);
     }
-    many
+    many.push(std::ptr::null_mut());
+    Some(many)
 }
 
 /// Storage for any address a client can have, so that a filter may read as much as it likes.
@@ -221,12 +226,12 @@ impl Filter for CFilter {
         unsafe { call.run() }
     }
 
-    fn envelope(&self, context: &Context, command: Command, strings: &mut [u8]) -> i32 {
+    fn envelope(&self, context: &Context, command: Command, strings: &mut [u8]) -> Option<i32> {
         let callback = match command {
             Command::Mail => self.callbacks.xxfi_envfrom,
             _ => self.callbacks.xxfi_envrcpt,
         };
-        let Some(callback) = callback else { return status::CONTINUE };
+        let Some(callback) = callback else { return Some(status::CONTINUE) };
         with_arguments(strings, |pointers| {
             let call = Call::new(Form::Pointer, callback as *const c_void, context);
             let call = call.first(pointers.as_mut_ptr().cast());
@@ -279,7 +284,7 @@ mod tests {
             let mut bytes = b"a\0".repeat(number);
             let start: *mut c_char = bytes.as_mut_ptr().cast();
             let mut few = [std::ptr::null_mut(); FEW + 1];
-            let many = pointers(&mut bytes, &mut few);
+            let many = pointers(&mut bytes, &mut few).unwrap();
             assert_eq!(many.capacity(), if number > FEW { number + 1 } else { 0 });
             let all = if many.is_empty() { &few[..=number] } else { &many[..] };
             let wanted: Vec<_> = (0..number).map(|n| start.wrapping_add(2 * n)).collect();

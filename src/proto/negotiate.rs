@@ -3,6 +3,8 @@
 //! Negotiation has two pure halves with `xxfi_negotiate` between them: [`Offer::parse`] with
 //! [`Offer::defaults`], then [`agree`].
 
+use std::collections::TryReserveError;
+
 use super::codes::{MDS_1M_SIZE, MDS_256K_SIZE, VERSION_MAX, VERSION_MIN, action, status, step};
 
 /// Bytes. Version, actions and protocol flags, 32 bits each.
@@ -203,19 +205,27 @@ impl Agreement {
     }
 
     /// The payload of the answer: the three numbers, then the wanted macros by stage.
-    pub fn encode<'a>(&self, lists: impl Iterator<Item = (u32, &'a [u8])>) -> Vec<u8> {
-        let mut out = Vec::with_capacity(OFFER_SIZE);
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub fn encode<'a>(
+        &self,
+        lists: impl Iterator<Item = (u32, &'a [u8])>,
+    ) -> Result<Vec<u8>, TryReserveError> {
+        let mut out = Vec::new();
+        out.try_reserve(OFFER_SIZE)?;
         for number in [self.version, self.actions, self.answered] {
             out.extend_from_slice(&number.to_be_bytes());
         }
         if self.symbol_lists {
             for (stage, list) in lists {
+                out.try_reserve(size_of::<u32>() + list.len() + 1)?;
                 out.extend_from_slice(&stage.to_be_bytes());
                 out.extend_from_slice(list);
                 out.push(0);
             }
         }
-        out
+        Ok(out)
     }
 }
 

@@ -104,11 +104,11 @@ fn wanted_macros_follow_if_the_mta_takes_them() {
     let got = called(ENVFROM_EOM, (6, 0x1ff, 0x1f_ffff), status::ALL_OPTS, |_| ()).unwrap();
     let lists = [(0, &b"j"[..]), (6, b"")];
     assert_eq!(
-        got.encode(lists.into_iter()),
+        got.encode(lists.into_iter()).unwrap(),
         b"\0\0\0\x06\0\0\x01\xff\0\0\x07\x7a\0\0\0\0j\0\0\0\0\x06\0"
     );
     let old = called(ENVFROM_EOM, (6, 0xff, 0x1f_ffff), status::ALL_OPTS, |_| ()).unwrap();
-    assert_eq!(old.encode(lists.into_iter()).len(), OFFER_SIZE);
+    assert_eq!(old.encode(lists.into_iter()).unwrap().len(), OFFER_SIZE);
 }
 
 proptest! {

@@ -20,6 +20,15 @@ pub enum ReplyError {
     LineTooLong,
     /// More than [`LINES_MAX`] lines, or none.
     LineCount,
+    /// There is no memory for it.
+    Memory,
+}
+
+/// Room for a reply, so that it is allocated once.
+fn room(size: usize) -> Result<Vec<u8>, ReplyError> {
+    let mut reply = Vec::new();
+    reply.try_reserve_exact(size).map_err(|_| ReplyError::Memory)?;
+    Ok(reply)
 }
 
 fn check_code(code: &[u8]) -> Result<(), ReplyError> {
@@ -68,7 +77,10 @@ pub fn single(
     if let Some(text) = text {
         check_line(text)?;
     }
-    let mut reply = code.to_vec();
+    let between = usize::from(enhanced.is_some() && text.is_some());
+    let [enhanced_size, text_size] = [enhanced, text].map(|part| part.unwrap_or_default().len());
+    let mut reply = room(code.len() + 1 + enhanced_size + between + text_size)?;
+    reply.extend_from_slice(code);
     reply.push(b' ');
     reply.extend_from_slice(enhanced.unwrap_or_default());
     if let Some(text) = text {
@@ -97,9 +109,13 @@ pub fn multi(code: &[u8], enhanced: Option<&[u8]>, lines: &[&[u8]]) -> Result<Ve
     let Some((last, _)) = lines.split_last().filter(|_| lines.len() <= LINES_MAX) else {
         return Err(ReplyError::LineCount);
     };
-    let mut reply = Vec::new();
     for line in lines {
         check_line(line)?;
+    }
+    let each = code.len() + 1 + enhanced.len() + 1;
+    let text = lines.iter().map(|line| line.len()).sum::<usize>();
+    let mut reply = room(text + lines.len() * (each + 2) - 2)?;
+    for line in lines {
         if !reply.is_empty() {
             reply.extend_from_slice(b"\r\n");
         }
@@ -119,7 +135,11 @@ mod tests {
     use super::*;
 
     fn text(result: Result<Vec<u8>, ReplyError>) -> Result<String, ReplyError> {
-        result.map(|bytes| String::from_utf8(bytes).unwrap())
+        // One allocation, which a box of the same bytes takes over.
+        result.map(|bytes| {
+            assert_eq!(bytes.len(), bytes.capacity());
+            String::from_utf8(bytes).unwrap()
+        })
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Responses of the filter, encoded into an output buffer.
 
+use std::collections::TryReserveError;
+
 use super::frame::put_head;
 
 /// Letters of the responses (`SMFIR_*`).
@@ -65,13 +67,19 @@ pub const fn bare(letter: u8) -> [u8; 5] {
 }
 
 /// Appends one response packet.
-pub fn encode(out: &mut Vec<u8>, letter: u8, payload: Payload<'_>) {
+///
+/// # Errors
+/// There is no memory for it; nothing was appended.
+pub fn encode(out: &mut Vec<u8>, letter: u8, payload: Payload<'_>) -> Result<(), TryReserveError> {
     let size = payload.len();
-    out.reserve(size + super::frame::HEAD);
+    out.try_reserve(size + super::frame::HEAD)?;
     put_head(out, letter, size);
     let strings = match payload {
-        Payload::None => return,
-        Payload::Raw(bytes) => return out.extend_from_slice(bytes),
+        Payload::None => return Ok(()),
+        Payload::Raw(bytes) => {
+            out.extend_from_slice(bytes);
+            return Ok(());
+        }
         Payload::Strings(strings) => strings,
         Payload::Indexed(index, strings) => {
             out.extend_from_slice(&index.to_be_bytes());
@@ -82,6 +90,7 @@ pub fn encode(out: &mut Vec<u8>, letter: u8, payload: Payload<'_>) {
         out.extend_from_slice(string);
         out.push(0);
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -92,7 +101,7 @@ mod tests {
     fn payload_forms() {
         let bytes = |letter, payload| {
             let mut out = Vec::new();
-            encode(&mut out, letter, payload);
+            encode(&mut out, letter, payload).unwrap();
             out
         };
         assert_eq!(bytes(letter::CONTINUE, Payload::None), b"\0\0\0\x01c");

@@ -14,10 +14,11 @@ use super::pool::Employer;
 use super::run::{Run, Work};
 use super::stop::Level;
 use crate::net::listener::{Listener, errno_text};
-use crate::session::Filter;
+use crate::session::{Filter, Report};
 use crate::sys::clock::Time;
 use crate::sys::log::Priority;
 use crate::sys::socket;
+use crate::sys::{flags, memory};
 
 /// Connections accepted before sessions get their turn.
 const ACCEPT_BATCH: usize = 16;
@@ -32,7 +33,12 @@ pub(super) fn accept<F: Filter + 'static>(run: &Arc<Run<F>>, index: usize, now: 
     let Some(listener) = run.entrance.listener() else { return };
     for call in 0..ACCEPT_BATCH {
         match socket::accept(&listener) {
-            Ok(fd) => begin(run, &listener, fd, (index, true), now),
+            Ok(fd) => {
+                if !begin(run, &listener, fd, (index, true), now) {
+                    let Some(this) = run.loops.get(index) else { return };
+                    return refuse(run, this, &listener, now, &memory::shortage());
+                }
+            }
             Err(error) if call > 0 && error.kind() == io::ErrorKind::WouldBlock => return,
             // The peer's, or at first, that another thread or process has been faster.
             Err(error) if socket::is_passing(&error) && run.entrance.passes_over() => {}
@@ -52,7 +58,11 @@ pub(super) fn accept_rest<F: Filter + 'static>(run: &Arc<Run<F>>) {
     let now = Time::now();
     for n in 0..REST_MAX {
         match socket::accept(&listener) {
-            Ok(fd) => begin(run, &listener, fd, (n % run.loops.len().max(1), false), now),
+            Ok(fd) => {
+                if !begin(run, &listener, fd, (n % run.loops.len().max(1), false), now) {
+                    return;
+                }
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
             Err(error) if socket::is_passing(&error) => {}
             Err(_) => return,
@@ -60,28 +70,33 @@ pub(super) fn accept_rest<F: Filter + 'static>(run: &Arc<Run<F>>) {
     }
 }
 
-/// Begins a session on a connection, preferably in the loop `home`, which the calling thread may own.
+/// Begins a session on a connection, preferably in the loop `home`, which the calling thread may own;
+/// `false` if the system has no memory for it, which closes the connection.
 fn begin<F: Filter + 'static>(
     run: &Arc<Run<F>>,
     listener: &Listener,
     fd: OwnedFd,
     (home, own): (usize, bool),
     now: Time,
-) {
+) -> bool {
     run.entrance.accepted();
     let tuned = if listener.is_tcp() { socket::tune_tcp(&fd) } else { Ok(()) };
     if let Err(error) = tuned {
         let text = format!("set keepalive failed ({error})");
         run.service.log.line(Priority::Warning, &text);
     }
-    let connection = Connection::begin(&run.service, fd, now);
+    let Some(connection) = Connection::begin(&run.service, fd, now) else { return false };
     if run.service.options.threads == Threads::Session {
         run.service.lifecycle.detach(&connection.output);
         run.dispatch(Work::Session(connection));
     } else if let Err(connection) = run.attach(connection, home, own) {
+        if flags::ran_short() {
+            connection.report(Report::NoMemory);
+        }
         // Its close callback may take long, and this thread owns a loop or supervises all.
         run.dispatch(Work::End(connection));
     }
+    true
 }
 
 /// An error of `accept` that is not one peer's: log it, pause, and after many give up.

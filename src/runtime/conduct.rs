@@ -8,6 +8,7 @@ use super::service::Service;
 use crate::proto::command::Command;
 use crate::proto::response::{Payload, letter};
 use crate::session::{Filter, Output, Report};
+use crate::sys::flags;
 use crate::sys::thread::is_leaving;
 
 impl Connection {
@@ -20,10 +21,12 @@ impl Connection {
         place: Place,
     ) -> TurnEnd {
         self.output.begin(place != Place::Loop);
+        flags::begin();
         let done = catch_unwind(AssertUnwindSafe(|| self.work(service, scratch, job, place)));
         let (end, phase) =
             done.unwrap_or_else(|panic| (self.contain(&*panic), service.lifecycle.phase()));
         let end = if is_leaving() { self.abandoned() } else { end };
+        let end = if flags::ran_short() { self.starved() } else { end };
         self.output.leave();
         // A command that has arrived in time may have a slow callback.
         let goes_on = end == TurnEnd::HandOver && phase == Phase::Drain;
@@ -66,6 +69,13 @@ impl Connection {
             .unwrap_or("panic");
         self.report(Report::Panic(what));
         let _gone = self.output.send(letter::TEMPFAIL, Payload::None, true);
+        TurnEnd::Close
+    }
+
+    /// A session that the system has no memory for ends, and gives back what it has.
+    #[cold]
+    fn starved(&self) -> TurnEnd {
+        self.report(Report::NoMemory);
         TurnEnd::Close
     }
 

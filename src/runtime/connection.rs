@@ -10,6 +10,7 @@ use super::partial::Partial;
 use super::service::Service;
 use crate::session::{Filter, Output, Report, Session};
 use crate::sys::clock::Time;
+use crate::sys::flags;
 
 /// What a thread lends to the session it serves: sessions own no buffers while they wait.
 #[derive(Debug)]
@@ -24,6 +25,23 @@ pub(super) struct Scratch {
 impl Default for Scratch {
     fn default() -> Scratch {
         Scratch { buffer: Vec::new(), now: Time::now() }
+    }
+}
+
+impl Scratch {
+    /// Makes room for that many bytes, and a NUL; `false` if there is no memory for it.
+    #[inline]
+    pub(super) fn fits(&mut self, size: usize) -> bool {
+        self.buffer.len() > size || self.grow(size + 1)
+    }
+
+    #[cold]
+    fn grow(&mut self, size: usize) -> bool {
+        let grown = self.buffer.try_reserve(size - self.buffer.len()).is_ok();
+        if grown {
+            self.buffer.resize(size, 0);
+        }
+        grown
     }
 }
 
@@ -80,12 +98,13 @@ impl Connection {
         Connection { session, output, partial: Partial::default(), since: now }
     }
 
-    /// A session that begins on a connection just accepted.
+    /// A session that begins on a connection just accepted; `None` if the system has no memory for it.
     pub(super) fn begin<F: Filter>(
         service: &Service<F>,
         socket: OwnedFd,
         now: Time,
-    ) -> Box<Connection> {
+    ) -> Option<Box<Connection>> {
+        flags::begin();
         let number = service.lifecycle.begin_session();
         let settings = Arc::clone(&service.output_settings);
         let output = Arc::new(SocketOutput::new(socket, number, settings));
@@ -94,7 +113,14 @@ impl Connection {
             Arc::<SocketOutput>::clone(&output),
             Arc::clone(&service.options.max_data_size),
         );
-        Box::new(Connection::new(session, output, now))
+        let connection = Box::new(Connection::new(session, output, now));
+        if flags::ran_short() {
+            // No callback has heard of it.
+            connection.output.end();
+            service.lifecycle.end_session();
+            return None;
+        }
+        Some(connection)
     }
 
     /// Starts the wait for the MTA anew, after a callback that took long.

@@ -1,6 +1,6 @@
 //! Who is in the pool: counts of threads and of the work that waits for them.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::sys::thread::Thread;
 
@@ -14,7 +14,7 @@ pub(super) struct Crew {
     /// Work that no thread has taken yet.
     pub(super) queued: usize,
     next: u64,
-    threads: HashMap<u64, Thread>,
+    threads: BTreeMap<u64, Thread>,
     /// Threads that have nothing left to do but end.
     leaving: Vec<u64>,
     /// A thread could not be started, and none since.

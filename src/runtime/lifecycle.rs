@@ -1,6 +1,6 @@
 //! How far a run has come, and which sessions it has.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -48,7 +48,7 @@ pub(super) struct Lifecycle {
     sessions: AtomicUsize,
     next_session: AtomicU64,
     /// Sessions that run on a thread of their own for now, by number.
-    detached: Mutex<HashMap<u64, Arc<SocketOutput>>>,
+    detached: Mutex<BTreeMap<u64, Arc<SocketOutput>>>,
     /// A descriptor of the run is lost: why it ends.
     lost: OnceLock<Lost>,
 }
@@ -138,9 +138,10 @@ impl Lifecycle {
         self.detached.lock().remove(&session);
     }
 
-    /// Sessions whose callbacks are running on threads of their own.
-    pub(super) fn detached(&self) -> Vec<Arc<SocketOutput>> {
-        self.detached.lock().values().cloned().collect()
+    /// Looks at the sessions whose callbacks are running on threads of their own. None can begin or end
+    /// meanwhile.
+    pub(super) fn each_detached(&self, visit: impl FnMut(&Arc<SocketOutput>)) {
+        self.detached.lock().values().for_each(visit);
     }
 
     /// Ends the run, since a descriptor of it is lost.

@@ -211,7 +211,10 @@ impl Output for SocketOutput {
         }
         let now = now || self.through.load(Ordering::Relaxed);
         let mut packets = held.take().unwrap_or_default();
-        encode(&mut packets.0, letter, payload);
+        if encode(&mut packets.0, letter, payload).is_err() {
+            *held = Some(packets).filter(|packets| !packets.0.is_empty());
+            return Err(SendError);
+        }
         if now || packets.0.len() > HELD_MAX {
             return self.write(&packets.0, Ok(0));
         }

@@ -1,5 +1,7 @@
 //! What has arrived of a packet.
 
+use std::collections::TryReserveError;
+
 use crate::proto::frame;
 use crate::proto::planted::{Bug, planted};
 
@@ -25,15 +27,16 @@ impl Partial {
     ///
     /// Room is doubled, so that bytes which drip in are moved a few times only, but not beyond the
     /// packet; and nothing is allocated for a length that a peer has only announced.
+    ///
+    /// # Errors
+    /// There is no memory for them.
     #[inline]
-    pub(super) fn extend(&mut self, more: &[u8]) {
-        if !more.is_empty() {
-            self.append(more);
-        }
+    pub(super) fn extend(&mut self, more: &[u8]) -> Result<(), TryReserveError> {
+        if more.is_empty() { Ok(()) } else { self.append(more) }
     }
 
     #[cold]
-    fn append(&mut self, more: &[u8]) {
+    fn append(&mut self, more: &[u8]) -> Result<(), TryReserveError> {
         let bytes = self.0.get_or_insert_default();
         let needed = bytes.len() + more.len();
         if needed > bytes.capacity() {
@@ -41,9 +44,10 @@ impl Partial {
             let packet = frame::wanted(start).unwrap_or(FIRST);
             let least = if planted(Bug::AnnouncedRoom) { packet } else { FIRST };
             let room = least.max(2 * bytes.capacity()).min(packet).max(needed);
-            bytes.reserve_exact(room - bytes.len());
+            bytes.try_reserve_exact(room - bytes.len())?;
         }
         bytes.extend_from_slice(more);
+        Ok(())
     }
 
     pub(super) fn clear(&mut self) {
@@ -72,7 +76,7 @@ mod tests {
         let mut moves = 0;
         for more in packet.chunks(part) {
             let (before, had) = (room(&partial), partial.bytes().len());
-            partial.extend(more);
+            partial.extend(more).unwrap();
             moves += usize::from(room(&partial) != before && had > 0);
             assert!(room(&partial) <= FIRST.max(2 * partial.bytes().len()), "more than arrived");
         }
@@ -95,10 +99,10 @@ mod tests {
     fn what_is_there_at_once_is_allocated_at_once() {
         let mut partial = Partial::default();
         let bytes = packet(65_535);
-        partial.extend(&bytes[..65_536]);
+        partial.extend(&bytes[..65_536]).unwrap();
         assert_eq!(room(&partial), 65_536);
         let mut partial = Partial::default();
-        partial.extend(&bytes[..5]);
+        partial.extend(&bytes[..5]).unwrap();
         assert_eq!(room(&partial), FIRST);
     }
 }

@@ -7,8 +7,9 @@ use crate::proto::command::Command;
 use crate::proto::frame;
 use crate::session::{Filter, Flow, Report};
 use crate::sys::clock::Time;
+use crate::sys::flags;
 use crate::sys::socket::{has_arrived, receive};
-use crate::sys::thread::{Stopwatch, is_leaving};
+use crate::sys::thread::Stopwatch;
 
 /// Bytes received at once.
 const READ_SIZE: usize = 128 << 10;
@@ -113,10 +114,10 @@ impl Connection {
         if !self.partial.is_empty() {
             return self.resume(service, scratch, READ_SIZE, place);
         }
-        let Scratch { buffer, now } = scratch;
-        if buffer.len() <= READ_SIZE {
-            buffer.resize(READ_SIZE + 1, 0);
+        if !scratch.fits(READ_SIZE) {
+            return TurnEnd::Close;
         }
+        let Scratch { buffer, now } = scratch;
         let end = match self.receive(buffer.get_mut(..READ_SIZE).unwrap_or_default()) {
             Ok(filled) => {
                 let bytes = buffer.get_mut(..=filled).unwrap_or_default();
@@ -157,11 +158,11 @@ impl Connection {
         read: usize,
         place: Place,
     ) -> TurnEnd {
-        let Scratch { buffer, now } = scratch;
         let had = self.partial.bytes().len();
-        if buffer.len() <= had + read {
-            buffer.resize(had + read + 1, 0);
+        if !scratch.fits(had + read) {
+            return TurnEnd::Close;
         }
+        let Scratch { buffer, now } = scratch;
         let mut filled = had;
         if read > 0 {
             match self.receive(buffer.get_mut(had..had + read).unwrap_or_default()) {
@@ -172,8 +173,8 @@ impl Connection {
             if wanted > filled {
                 // Still incomplete: only what is new moves, so that a peer that drips its
                 // packets costs no more than its bytes.
-                self.partial.extend(buffer.get(had..filled).unwrap_or_default());
-                return TurnEnd::Wait;
+                let kept = self.partial.extend(buffer.get(had..filled).unwrap_or_default());
+                return if kept.is_ok() { TurnEnd::Wait } else { TurnEnd::Close };
             }
         }
         if let Some(front) = buffer.get_mut(..had) {
@@ -225,7 +226,10 @@ impl Connection {
                 return (TurnEnd::Close, at);
             }
         }
-        self.partial.extend(buffer.get(at..buffer.len().saturating_sub(1)).unwrap_or_default());
+        let rest = buffer.get(at..buffer.len().saturating_sub(1)).unwrap_or_default();
+        if self.partial.extend(rest).is_err() {
+            end = TurnEnd::Close;
+        }
         (end, at)
     }
 
@@ -248,7 +252,7 @@ impl Connection {
         if let (Some(last), Some(behind)) = (bytes.last_mut(), behind) {
             *last = behind;
         }
-        if is_leaving() { Flow::Close } else { flow }
+        if flags::is_any() { Flow::Close } else { flow }
     }
 
     /// Processes one packet and takes in how long its callback took.

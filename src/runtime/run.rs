@@ -49,9 +49,7 @@ impl<F: Filter> Run<F> {
         if self.stops.as_ref().is_some_and(|stops| !stops.enter(phase)) {
             lifecycle.lose(Lost::Stops);
             if phase >= Phase::Abort {
-                for output in lifecycle.detached() {
-                    output.hang_up();
-                }
+                lifecycle.each_detached(|output| output.hang_up());
             }
         }
     }

@@ -41,8 +41,8 @@ pub(super) struct Slots {
     deadlines: Deadlines,
     /// The slot that has its turn.
     running: Option<u32>,
-    /// Slots to look at since the phase has changed.
-    sweep: Vec<u32>,
+    /// Slots below this are to be looked at since the phase has changed.
+    sweep: u32,
     /// The phase the loop has taken note of.
     phase: Phase,
 }
@@ -62,6 +62,11 @@ impl Slots {
             Some(slot) => slot,
             None => {
                 if self.slots.len() > Deadlines::SLOT_MAX as usize {
+                    return Err(connection);
+                }
+                // Room to give it back, too: that can't fail.
+                let more = self.slots.len() + 1 - self.free.len();
+                if self.slots.try_reserve(1).is_err() || self.free.try_reserve(more).is_err() {
                     return Err(connection);
                 }
                 self.slots.push(None);
@@ -163,14 +168,15 @@ impl Slots {
     pub(super) fn note(&mut self, phase: Phase) -> bool {
         let new = std::mem::replace(&mut self.phase, phase) != phase;
         if new {
-            self.sweep = (0..self.slots.len() as u32).collect();
+            self.sweep = self.slots.len() as u32;
         }
         new
     }
 
     /// A session that has to end now, for the phase or for its deadline.
     pub(super) fn due(&mut self, now: Time) -> Option<(u32, Job)> {
-        while let Some(slot) = self.sweep.pop() {
+        while let Some(slot) = self.sweep.checked_sub(1) {
+            self.sweep = slot;
             let phase = self.phase;
             let waiting = self.get_mut(slot).filter(|place| place.arrived);
             let waiting = waiting.and_then(|place| place.connection.as_ref());

@@ -145,18 +145,17 @@ impl<F: Filter + 'static> Supervisor<F> {
     /// Logs callbacks that have not returned; how many that are, each with a thread.
     fn report_left_behind(&self) -> usize {
         let mut count = 0;
-        for output in
-            self.run.service.lifecycle.detached().iter().filter(|output| !output.has_ended())
-        {
-            let Some(callback) = output.callback() else { continue };
+        let service = &self.run.service;
+        service.lifecycle.each_detached(|output| {
+            let Some(callback) = output.callback().filter(|_| !output.has_ended()) else { return };
             let text = format!(
                 "session {}: {} has not returned and is left behind; xxfi_close is not called",
                 output.session,
                 callback.callback_name()
             );
-            self.run.service.log.line(Priority::Error, &text);
+            service.log.line(Priority::Error, &text);
             count += 1;
-        }
+        });
         count
     }
 

@@ -169,8 +169,10 @@ impl Session {
         };
         self.enter(next);
         let strings = payload.get_mut(..end).unwrap_or_default();
-        let result = filter.envelope(&self.context, command, strings);
-        Ok(self.respond(command, result, command))
+        match filter.envelope(&self.context, command, strings) {
+            Some(result) => Ok(self.respond(command, result, command)),
+            None => Err(Flow::Close),
+        }
     }
 
     /// DATA and the end of the headers.

@@ -25,6 +25,8 @@ pub enum Refused {
     AlreadySet,
     /// The reply breaks a rule.
     Reply(ReplyError),
+    /// There is no memory for it.
+    Memory,
 }
 
 /// The part of a session that C knows as `SMFICTX`.
@@ -159,7 +161,10 @@ impl Context {
         if slot.is_some() && !planted(Bug::ListReplaced) {
             return Err(Refused::AlreadySet);
         }
-        *slot = Some(list.to_vec());
+        let mut copy = Vec::new();
+        copy.try_reserve_exact(list.len()).map_err(|_| Refused::Memory)?;
+        copy.extend_from_slice(list);
+        *slot = Some(copy);
         Ok(())
     }
 

@@ -17,7 +17,8 @@ use crate::proto::state::State;
 pub enum Flow {
     /// Wait for the next packet.
     Continue,
-    /// Call [`Session::finish`] and close the connection.
+    /// Call [`Session::finish`] and close the connection. The reason has been reported, but for a lack
+    /// of memory, of which the caller knows.
     Close,
 }
 

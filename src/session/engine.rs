@@ -69,8 +69,10 @@ impl Session {
     /// Stores macros until a callback asks for them.
     #[inline(never)]
     fn store_macros(&mut self, stage: usize, strings: &[u8]) -> Flow {
-        let _stored = self.context.lock().macros.store(stage, strings);
-        Flow::Continue
+        match self.context.lock().macros.store(stage, strings) {
+            Ok(()) => Flow::Continue,
+            Err(_) => Flow::Close,
+        }
     }
 
     /// Ends the session: the abort callback if a message is under way, then the close callback.

@@ -25,8 +25,9 @@ pub trait Filter: Send + Sync {
     /// `xxfi_helo`.
     fn helo(&self, context: &Context, name: &mut [u8]) -> i32;
 
-    /// `xxfi_envfrom` and `xxfi_envrcpt`: one or more strings, one after the other.
-    fn envelope(&self, context: &Context, command: Command, strings: &mut [u8]) -> i32;
+    /// `xxfi_envfrom` and `xxfi_envrcpt`: one or more strings, one after the other. `None` without
+    /// memory to point to so many of them.
+    fn envelope(&self, context: &Context, command: Command, strings: &mut [u8]) -> Option<i32>;
 
     /// `xxfi_header`: the name, and from `value` on the value.
     fn header(&self, context: &Context, strings: &mut [u8], value: usize) -> i32;

@@ -17,8 +17,10 @@ impl Session {
         }
         let agreement = self.agreement;
         self.context.lock().granted = agreement.actions;
-        let answer = self.context.symbol_lists(|lists| agreement.encode(lists));
-        self.send_packet(letter::OPTNEG, Payload::Raw(&answer))
+        match self.context.symbol_lists(|lists| agreement.encode(lists)) {
+            Ok(answer) => self.send_packet(letter::OPTNEG, Payload::Raw(&answer)),
+            Err(_) => Flow::Close,
+        }
     }
 
     fn agreed<F: Filter>(&self, filter: &F, payload: &[u8]) -> Result<Agreement, NegotiateError> {

@@ -57,6 +57,8 @@ pub enum Report<'a> {
     Write(&'a std::io::Error),
     /// A callback has ended its thread, and with it the session.
     ThreadEnded(Command),
+    /// The system has no memory for what the session needs.
+    NoMemory,
     /// A bug in this library was contained: what panicked.
     Panic(&'a str),
 }
@@ -137,6 +139,7 @@ impl Report<'_> {
                 "{} has ended its thread (pthread_exit or cancellation), and with it the session",
                 command.callback_name()
             )),
+            Report::NoMemory => in_session("memory has run out; closing the connection".to_owned()),
             Report::Panic(what) => in_session(format!(
                 "internal error: {what}; the MTA gets a temporary failure, please report this bug"
             )),

@@ -97,9 +97,9 @@ impl Filter for Fake {
         self.called(context, Command::Helo, format!("helo {}", shown(name)))
     }
 
-    fn envelope(&self, context: &Context, command: Command, strings: &mut [u8]) -> i32 {
+    fn envelope(&self, context: &Context, command: Command, strings: &mut [u8]) -> Option<i32> {
         let name = if command == Command::Mail { "envfrom" } else { "envrcpt" };
-        self.called(context, command, format!("{name} {}", shown(strings)))
+        Some(self.called(context, command, format!("{name} {}", shown(strings))))
     }
 
     fn header(&self, context: &Context, strings: &mut [u8], value: usize) -> i32 {
@@ -143,7 +143,7 @@ impl Output for Recorder {
             return Err(SendError);
         }
         let mut packet = Vec::new();
-        encode(&mut packet, letter, payload);
+        encode(&mut packet, letter, payload).unwrap();
         self.responses.lock().push((letter, packet.split_off(5)));
         Ok(())
     }

@@ -1,6 +1,5 @@
 //! Threads that run callbacks of C programs.
 
-use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -9,7 +8,8 @@ use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use super::fd::above_stdio;
-use super::tsan;
+pub use super::flags::{is_leaving, leave};
+use super::{memory, tsan};
 
 /// Bytes. C filters put large buffers on the stack; the defaults of musl (128 KiB), of macOS
 /// (512 KiB) and of Rust (2 MiB) are too small for some.
@@ -35,6 +35,11 @@ fn platform_stack_size() -> Option<usize> {
 /// # Errors
 /// The system has no thread to give.
 pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<Thread> {
+    // The standard library and the C library end the process if there is not enough for a thread's own
+    // data.
+    if !memory::is_there() {
+        return Err(memory::shortage());
+    }
     let stack = platform_stack_size().unwrap_or(0).max(STACK_MIN);
     let body = move || {
         let _library = tsan::library();
@@ -96,22 +101,6 @@ impl Drop for Thread {
         // SAFETY: the thread was neither joined nor detached: where it was joined, this is not called.
         unsafe { libc::pthread_detach(self.raw()) };
     }
-}
-
-thread_local! {
-    /// A callback has ended the thread; it only has to put its work in order.
-    static LEAVING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Notes that the calling thread ends as soon as its work is in order.
-pub fn leave() {
-    LEAVING.set(true);
-}
-
-/// Whether the calling thread is to end, see [`leave`].
-#[must_use]
-pub fn is_leaving() -> bool {
-    LEAVING.get()
 }
 
 /// While it lives, the calling thread is not cancelled; a request waits.

@@ -28,7 +28,7 @@ impl Output for Recorder {
         }
         uncounted(|| {
             let mut packet = Vec::new();
-            encode(&mut packet, letter, payload);
+            encode(&mut packet, letter, payload).unwrap();
             let (head, bytes) = packet.split_first_chunk::<5>().expect("a head");
             let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]);
             assert_eq!(length as usize, bytes.len() + 1, "not a whole packet");
@@ -205,11 +205,11 @@ impl Filter for Host<'_> {
         self.called(context, Command::Helo, &[name])
     }
 
-    fn envelope(&self, context: &Context, command: Command, strings: &mut [u8]) -> i32 {
+    fn envelope(&self, context: &Context, command: Command, strings: &mut [u8]) -> Option<i32> {
         let result = self.called(context, command, &[strings]);
         // Callbacks may write to what they get.
         strings.reverse();
-        result
+        Some(result)
     }
 
     fn header(&self, context: &Context, strings: &mut [u8], value: usize) -> i32 {
