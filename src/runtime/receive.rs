@@ -199,7 +199,8 @@ impl Connection {
     ) -> (TurnEnd, usize) {
         let mut at = 0;
         let mut end = TurnEnd::Wait;
-        while let Some(rest) = buffer.get_mut(at..) {
+        // Nearly always, a buffer ends with a packet.
+        while let Some(rest) = buffer.get_mut(at..).filter(|rest| rest.len() > 1) {
             if service.lifecycle.is_aborting() {
                 return (TurnEnd::Close, at);
             }
