@@ -5,6 +5,7 @@
 #[macro_use]
 mod support;
 
+mod captures;
 mod changes;
 mod examples;
 mod failures;

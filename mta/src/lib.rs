@@ -13,6 +13,8 @@
 //! * [`negotiate`]: offers of several MTAs, answers checked strictly.
 //! * [`mail`]: messages, envelopes, and what changes make of them.
 //! * [`session`]: a whole SMTP session as sendmail or Postfix plays it.
+//! * [`capture`]: what was said on a connection, as a file.
+//! * [`replay`]: the MTA's half of a capture, played again; where the answers differ.
 //!
 //! A message through a milter, and what comes out:
 //!
@@ -36,13 +38,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod capture;
 pub mod client;
 pub mod mail;
 pub mod negotiate;
+pub mod replay;
 pub mod session;
 pub mod spec;
 pub mod wire;
 
+pub use capture::Capture;
 pub use client::{Client, ClientError};
 pub use negotiate::{Agreement, Offer};
 pub use spec::ConnSpec;

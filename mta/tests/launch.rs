@@ -174,7 +174,9 @@ fn a_crash_is_not_a_verdict() {
 #[test]
 fn a_milter_that_ignores_sigterm_is_killed() {
     let output = run(&["--grace", "0.1"], &["--deaf", "{socket}"]);
-    assert_eq!(status(&output), 0, "{}", stderr(&output));
+    assert_eq!(status(&output), 70, "{}", stderr(&output));
+    let error = "milter-try: the milter did not stop within 0.1 s of SIGTERM and was killed\n";
+    assert!(stderr(&output).starts_with(error), "{}", stderr(&output));
     let end = "\nMilter     did not stop on SIGTERM in time and was killed\n";
     assert!(stdout(&output).ends_with(end), "{}", stdout(&output));
 }

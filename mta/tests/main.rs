@@ -1,5 +1,6 @@
 //! milter-try and whole sessions with milters by script, in one program.
 
+mod capture;
 mod launch;
 mod milter_try;
 mod pages;
@@ -7,3 +8,4 @@ mod reader;
 mod session;
 mod support;
 mod verdicts;
+mod wishes;

@@ -16,7 +16,7 @@ use std::process::Command;
 use header::{Declaration, declarations};
 
 /// Of all pages; that of the last change to one of them, or of the release.
-const DATE: &str = "November 21, 2026";
+const DATE: &str = "November 27, 2026";
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

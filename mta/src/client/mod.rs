@@ -23,6 +23,7 @@
 mod connect;
 mod error;
 mod receive;
+mod tap;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -33,6 +34,8 @@ use rustix::net::{SendFlags, Shutdown, send, shutdown};
 
 pub use error::ClientError;
 use receive::Buffer;
+pub use tap::{Direction, Tap};
+use tap::{MaybeTap, tell, tell_closed};
 
 use crate::spec::ConnSpec;
 use crate::wire::command::{Command, Origin};
@@ -49,6 +52,7 @@ pub struct Client {
     queue: Vec<u8>,
     received: Buffer,
     write_timeout: Duration,
+    tap: MaybeTap,
 }
 
 impl Client {
@@ -68,12 +72,18 @@ impl Client {
             queue: Vec::new(),
             received: Buffer::default(),
             write_timeout: WRITE_TIMEOUT,
+            tap: None,
         }
     }
 
     /// Sets how long the milter may refuse to read before a write fails; 10 s at first.
     pub fn set_write_timeout(&mut self, timeout: Duration) {
         self.write_timeout = timeout;
+    }
+
+    /// Has everything that goes over the connection told to `tap`, from now on.
+    pub fn set_tap(&mut self, tap: Box<dyn Tap>) {
+        self.tap = Some(tap);
     }
 
     /// Queues a packet.
@@ -169,7 +179,10 @@ impl Client {
     fn write_all(&mut self, mut bytes: &[u8]) -> Result<(), ClientError> {
         while !bytes.is_empty() {
             match send(&self.socket, bytes, SendFlags::DONTWAIT | no_signal()) {
-                Ok(sent) => bytes = &bytes[sent..],
+                Ok(sent) => {
+                    tell(&mut self.tap, Direction::Sent, &bytes[..sent]);
+                    bytes = &bytes[sent..];
+                }
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => self.wait_writable()?,
                 Err(error) => {
@@ -200,7 +213,9 @@ impl Client {
             }
             let ready = fds[0].revents();
             // Whatever ends the stream shows as end of file: the next send says what is wrong.
-            if ready.contains(PollFlags::IN) && !self.received.fill_now(&self.socket)? {
+            if ready.contains(PollFlags::IN)
+                && !self.received.fill_now(&self.socket, &mut self.tap)?
+            {
                 interest = PollFlags::OUT;
             }
             if ready.intersects(PollFlags::OUT | PollFlags::ERR | PollFlags::HUP) {
@@ -211,7 +226,7 @@ impl Client {
 
     /// Reads one packet; `timeout` bounds the wait for the whole of it.
     pub fn read_packet(&mut self, timeout: Duration) -> Result<Packet<'_>, ClientError> {
-        self.received.packet(&self.socket, timeout)
+        self.received.packet(&self.socket, &mut self.tap, timeout)
     }
 
     /// Reads one packet into memory of its own.
@@ -226,12 +241,12 @@ impl Client {
 
     /// Reads what is there without waiting; `false` means that the milter has closed.
     pub fn fill(&mut self) -> Result<bool, ClientError> {
-        self.received.fill_now(&self.socket)
+        self.received.fill_now(&self.socket, &mut self.tap)
     }
 
     /// Gives the next received bytes as they are, packet or not; empty at end of file.
     pub fn read_raw(&mut self, timeout: Duration) -> Result<Vec<u8>, ClientError> {
-        self.received.raw(&self.socket, timeout)
+        self.received.raw(&self.socket, &mut self.tap, timeout)
     }
 
     /// Gives all bytes up to end of file; a reset connection counts as one.
@@ -252,7 +267,15 @@ impl Client {
     /// Tells the milter that nothing more comes, and can still read.
     pub fn shutdown_write(&mut self) -> Result<(), ClientError> {
         shutdown(&self.socket, Shutdown::Write)
-            .map_err(|error| ClientError::Io { action: "shutdown", source: error.into() })
+            .map_err(|error| ClientError::Io { action: "shutdown", source: error.into() })?;
+        tell_closed(&mut self.tap, Direction::Sent);
+        Ok(())
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        tell_closed(&mut self.tap, Direction::Sent);
     }
 }
 

@@ -9,6 +9,7 @@ use rustix::net::{RecvFlags, recv};
 
 use super::ClientError;
 use super::connect::at_least_a_millisecond;
+use super::tap::{Direction, MaybeTap, tell, tell_closed};
 use crate::wire::frame::{self, FrameError, Packet};
 
 /// Least room for one read, in bytes.
@@ -43,13 +44,14 @@ impl Buffer {
     pub(super) fn packet(
         &mut self,
         socket: &OwnedFd,
+        tap: &mut MaybeTap,
         timeout: Duration,
     ) -> Result<Packet<'_>, ClientError> {
         let mut deadline = None;
         let used = loop {
             match frame::split(&self.bytes[self.start..self.end])? {
                 Some((_, used)) => break used,
-                None => self.fill(socket, timeout, &mut deadline)?,
+                None => self.fill(socket, tap, timeout, &mut deadline)?,
             }
         };
         let from = self.start;
@@ -64,10 +66,11 @@ impl Buffer {
     pub(super) fn raw(
         &mut self,
         socket: &OwnedFd,
+        tap: &mut MaybeTap,
         timeout: Duration,
     ) -> Result<Vec<u8>, ClientError> {
         if self.start == self.end {
-            match self.fill(socket, timeout, &mut None) {
+            match self.fill(socket, tap, timeout, &mut None) {
                 Ok(()) => {}
                 Err(ClientError::Closed { .. }) => return Ok(Vec::new()),
                 Err(error) => return Err(error),
@@ -82,6 +85,7 @@ impl Buffer {
     fn fill(
         &mut self,
         socket: &OwnedFd,
+        tap: &mut MaybeTap,
         timeout: Duration,
         deadline: &mut Option<Instant>,
     ) -> Result<(), ClientError> {
@@ -98,7 +102,7 @@ impl Buffer {
             return Err(late);
         }
         self.set_bound(socket, at_least_a_millisecond(wait))?;
-        match self.read(socket, RecvFlags::empty()) {
+        match self.read(socket, tap, RecvFlags::empty()) {
             Ok(0) => Err(ClientError::Closed { partial }),
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(Errno::AGAIN) => Err(late),
@@ -107,8 +111,12 @@ impl Buffer {
     }
 
     /// Reads what is there without waiting; `false` at end of file.
-    pub(super) fn fill_now(&mut self, socket: &OwnedFd) -> Result<bool, ClientError> {
-        match self.read(socket, RecvFlags::DONTWAIT) {
+    pub(super) fn fill_now(
+        &mut self,
+        socket: &OwnedFd,
+        tap: &mut MaybeTap,
+    ) -> Result<bool, ClientError> {
+        match self.read(socket, tap, RecvFlags::DONTWAIT) {
             Ok(count) => Ok(count > 0),
             Err(Errno::AGAIN | Errno::INTR) => Ok(true),
             Err(error) => Err(read_error(error)),
@@ -124,7 +132,12 @@ impl Buffer {
     }
 
     /// One read into free room, making some first.
-    fn read(&mut self, socket: &OwnedFd, flags: RecvFlags) -> Result<usize, Errno> {
+    fn read(
+        &mut self,
+        socket: &OwnedFd,
+        tap: &mut MaybeTap,
+        flags: RecvFlags,
+    ) -> Result<usize, Errno> {
         if self.start == self.end {
             self.start = 0;
             self.end = 0;
@@ -140,7 +153,20 @@ impl Buffer {
                 self.bytes.resize(wanted, 0);
             }
         }
-        let (_, count) = recv(socket, &mut self.bytes[self.end..], flags)?;
+        let count = match recv(socket, &mut self.bytes[self.end..], flags) {
+            Ok((_, count)) => count,
+            Err(error) => {
+                if error == Errno::CONNRESET {
+                    tell_closed(tap, Direction::Received);
+                }
+                return Err(error);
+            }
+        };
+        if count == 0 {
+            tell_closed(tap, Direction::Received);
+        } else {
+            tell(tap, Direction::Received, &self.bytes[self.end..self.end + count]);
+        }
         self.end += count;
         Ok(count)
     }

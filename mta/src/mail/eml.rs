@@ -1,37 +1,70 @@
 //! Messages in files.
 
+use std::ops::Range;
+
 use super::header::Header;
+
+/// Where in a file the parts of a message are; what is not there is an empty range at its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// Where the headers begin: after the first line `From …` of an mbox.
+    pub start: usize,
+    /// Each header with its folded lines and their ends.
+    pub headers: Vec<Range<usize>>,
+    /// The empty line.
+    pub separator: Range<usize>,
+    /// The body.
+    pub body: Range<usize>,
+}
 
 /// Reads headers up to the first line that is none, then the body.
 ///
 /// A first line `From …` of an mbox is left out. A line that is neither a header nor a
 /// continuation ends the headers even without the empty line, as in MTAs.
 pub(super) fn parse(bytes: &[u8]) -> (Vec<Header>, Vec<u8>) {
-    let mut headers: Vec<Header> = Vec::new();
-    let mut rest = bytes;
-    if rest.starts_with(b"From ") {
-        rest = split_line(rest).1;
-    }
-    while !rest.is_empty() {
-        let (line, after) = split_line(rest);
+    let parts = parts(bytes);
+    let headers = parts.headers.iter().filter_map(|range| header(&bytes[range.clone()]));
+    (headers.collect(), with_crlf(&bytes[parts.body]))
+}
+
+/// Finds the parts.
+pub(super) fn parts(bytes: &[u8]) -> Parts {
+    let line_at = |at: usize| split_line(&bytes[at..]);
+    let after = |rest: &[u8]| bytes.len() - rest.len();
+    let start = if bytes.starts_with(b"From ") { after(line_at(0).1) } else { 0 };
+    let mut headers: Vec<Range<usize>> = Vec::new();
+    let mut at = start;
+    let mut body = start;
+    while at < bytes.len() {
+        let (line, rest) = line_at(at);
+        let end = after(rest);
+        body = at;
         if line.is_empty() {
-            rest = after;
+            body = end;
             break;
         }
-        let continues = matches!(line.first(), Some(b' ' | b'\t'));
         match headers.last_mut() {
-            Some(last) if continues => {
-                last.value.push(b'\n');
-                last.value.extend_from_slice(line);
-            }
-            _ => match split_header(line) {
-                Some(header) => headers.push(header),
-                None => break,
-            },
+            Some(last) if matches!(line.first(), Some(b' ' | b'\t')) => last.end = end,
+            _ if split_header(line).is_some() => headers.push(at..end),
+            _ => break,
         }
+        at = end;
+        body = end;
+    }
+    Parts { start, headers, separator: at..body, body: body..bytes.len() }
+}
+
+/// Reads a header with its folded lines.
+fn header(bytes: &[u8]) -> Option<Header> {
+    let (first, mut rest) = split_line(bytes);
+    let mut header = split_header(first)?;
+    while !rest.is_empty() {
+        let (line, after) = split_line(rest);
+        header.value.push(b'\n');
+        header.value.extend_from_slice(line);
         rest = after;
     }
-    (headers, with_crlf(rest))
+    Some(header)
 }
 
 /// The first line without its end, and what follows it.

@@ -1,7 +1,7 @@
 //! A header field, as a message has it and as it goes over the wire.
 
 /// One header field.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Header {
     /// Name, without the colon.
     pub name: Vec<u8>,

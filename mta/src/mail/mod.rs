@@ -9,6 +9,7 @@ use std::fmt;
 
 pub use apply::apply;
 pub use change::Change;
+pub use eml::Parts;
 pub use header::Header;
 
 /// A message: headers in their order, and a body whose lines end in CRLF.
@@ -26,6 +27,12 @@ impl Message {
     pub fn parse(bytes: &[u8]) -> Message {
         let (headers, body) = eml::parse(bytes);
         Message { headers, body }
+    }
+
+    /// Where the parts of a message are in a file.
+    #[must_use]
+    pub fn parts(bytes: &[u8]) -> Parts {
+        eml::parts(bytes)
     }
 
     /// The message with LF line ends, as a file holds it.

@@ -20,6 +20,17 @@ pub enum Mta {
 }
 
 impl Mta {
+    /// Its name, by which [`Profile`] can be read too.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Mta::Sendmail => "sendmail",
+            Mta::Sendmail813 => "8.13",
+            Mta::Sendmail812 => "8.12",
+            Mta::Postfix => "postfix",
+        }
+    }
+
     /// Whether it is a sendmail of any version.
     #[must_use]
     pub fn is_sendmail(self) -> bool {

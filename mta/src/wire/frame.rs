@@ -26,7 +26,7 @@ impl Packet<'_> {
 }
 
 /// A packet that owns its payload.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OwnedPacket {
     /// Command or reply letter.
     pub letter: u8,

@@ -2,8 +2,8 @@
 //!
 //! A script is a list of words `LETTER=ITEM;ITEM…`: what to send when the command with that letter
 //! comes. An item is a reply, letter and payload, with the escapes `\0 \n \r \t \; \\ \xNN`; or
-//! `!close` (hang up), `!exit N` (end the process), `!abort` (crash), `!wait MS`. No item at all
-//! means silence. Words for the same letter are used in turn; the last one stays. Without a word a
+//! `!close` (hang up), `!exit N` (end the process), `!abort` (crash), `!log FILE TEXT` (append a
+//! line), `!wait MS`. No item at all means silence. Words for the same letter are used in turn; the last one stays. Without a word a
 //! command is answered `c`, and the offer with its own version, all its actions and no flags.
 
 // The tests and fake-milter use different parts of it.
@@ -12,6 +12,7 @@
 pub(crate) mod session;
 
 use std::collections::HashMap;
+use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread::JoinHandle;
@@ -72,6 +73,11 @@ impl Script {
                     ("!close", _) => return seen,
                     ("!exit", status) => std::process::exit(status.parse().unwrap()),
                     ("!abort", _) => std::process::abort(),
+                    ("!log", words) => {
+                        let (file, text) = words.split_once(' ').unwrap();
+                        let mut file = OpenOptions::new().append(true).open(file).unwrap();
+                        writeln!(file, "{text}").unwrap();
+                    }
                     ("!wait", bound) => {
                         std::thread::sleep(Duration::from_millis(bound.parse().unwrap()));
                     }

@@ -1,28 +1,37 @@
 //! The `--json` document.
 //!
-//! One object: `status` (exit status), `error` (null or text), `milter`, and `sessions`. Each
-//! session has `negotiation`, `conversation` (only if there is one session), `messages` and
-//! `error`. Text that is not UTF-8 is shown with the replacement character.
+//! One object: `status` (exit status), `error` (null or text), `milter`, `sessions` and `replay`.
+//! Each session has `negotiation`, `conversation`, `messages` and `error`. Beside a text whose bytes
+//! are not UTF-8, and which has the replacement character for some, stands `NAME_base64`.
 
-use serde_json::{Value, json};
+use std::path::PathBuf;
+
+use serde_json::{Map, Value, json};
 
 use milter_mta::Agreement;
 use milter_mta::mail::{Address, Change, Envelope};
 use milter_mta::session::Outcome;
 use milter_mta::wire::flags::{action, describe, protocol};
 
+use crate::loaded::Loaded;
 use crate::play::{Job, Record};
 use crate::report::diffs;
-use crate::transcript::Entry;
+use crate::text::base64;
+use crate::transcript::{Entry, Said, Times, unless_text};
+use crate::written::Written;
 
 /// What is known of the milter's process.
 #[derive(Debug, Default)]
 pub(crate) struct MilterFacts {
     pub(crate) socket: String,
     pub(crate) command: Vec<String>,
-    pub(crate) library: Option<String>,
+    /// The library that it is to run with.
+    pub(crate) wanted: Option<PathBuf>,
+    pub(crate) loaded: Loaded,
     pub(crate) ending: Option<String>,
-    pub(crate) output: Option<String>,
+    pub(crate) output: Option<Written>,
+    /// What the library logged after the last command.
+    pub(crate) log: Vec<String>,
 }
 
 /// The whole document.
@@ -31,33 +40,66 @@ pub(crate) fn document(
     error: Option<&str>,
     milter: &MilterFacts,
     sessions: Vec<Value>,
+    replay: Option<Value>,
 ) -> String {
     let document = json!({
         "status": status,
         "error": error,
-        "milter": {
-            "socket": milter.socket,
-            "command": milter.command,
-            "library": milter.library,
-            "ending": milter.ending,
-            "output": milter.output,
-        },
+        "milter": facts(milter),
         "sessions": sessions,
+        "replay": replay,
     });
     format!("{document:#}\n")
 }
 
+fn facts(milter: &MilterFacts) -> Value {
+    let library = Some(&milter.loaded.library).filter(|library| !library.is_empty());
+    let mut out = object(json!({
+        "socket": milter.socket,
+        "command": milter.command,
+        "library": library,
+        "library_version": milter.loaded.version,
+        "ending": milter.ending,
+        "output": Value::Null,
+        "output_left_out": milter.output.as_ref().map(|output| output.left_out),
+        "log": milter.log,
+    }));
+    if let Some(output) = &milter.output {
+        put(&mut out, "output", &output.bytes);
+    }
+    Value::Object(out)
+}
+
 /// One session.
-pub(crate) fn session(job: &Job, record: &Record, conversation: &[Entry]) -> Value {
-    let messages = record.outcomes.iter().enumerate();
+pub(crate) fn session(job: &Job, record: &Record) -> Value {
+    let messages = record.outcomes.iter().zip(&record.times).enumerate();
     let messages: Vec<Value> =
-        messages.map(|(index, outcome)| message(job, index, outcome)).collect();
+        messages.map(|(index, (outcome, times))| message(job, index, outcome, times)).collect();
     json!({
         "negotiation": record.agreement.as_ref().map(negotiation),
-        "conversation": conversation.iter().map(entry).collect::<Vec<_>>(),
+        "conversation": record.entries.iter().map(entry).collect::<Vec<_>>(),
         "messages": messages,
         "error": record.broken.as_ref().map(ToString::to_string),
     })
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// Puts bytes as text, and beside it in base64 where that is needed.
+fn put(out: &mut Map<String, Value>, name: &str, bytes: &[u8]) {
+    out.insert(name.to_owned(), json!(text(bytes)));
+    put_bytes(out, name, unless_text(bytes).as_deref());
+}
+
+fn put_bytes(out: &mut Map<String, Value>, name: &str, bytes: Option<&[u8]>) {
+    if let Some(bytes) = bytes {
+        out.insert(format!("{name}_base64"), json!(base64(bytes)));
+    }
 }
 
 fn negotiation(agreement: &Agreement) -> Value {
@@ -75,19 +117,35 @@ fn negotiation(agreement: &Agreement) -> Value {
 }
 
 fn entry(entry: &Entry) -> Value {
-    let macros = entry.macros.iter();
-    let macros: serde_json::Map<String, Value> =
-        macros.map(|(name, value)| (name.clone(), json!(value))).collect();
-    json!({
+    let (mut macros, mut coded) = (Map::new(), Map::new());
+    for (name, value) in &entry.macros {
+        macros.insert(text(name), json!(text(value)));
+        if let Some(bytes) = unless_text(value) {
+            coded.insert(text(name), json!(base64(&bytes)));
+        }
+    }
+    let replies: Vec<&str> = entry.replies.iter().map(|said| said.text.as_str()).collect();
+    let mut out = object(json!({
         "command": entry.command,
         "text": entry.text,
         "macros": macros,
-        "replies": entry.replies,
+        "replies": replies,
         "unanswered": entry.unanswered,
-    })
+        "seconds": entry.took.as_secs_f64(),
+        "log": entry.log,
+    }));
+    put_bytes(&mut out, "text", entry.bytes.as_deref());
+    if !coded.is_empty() {
+        out.insert("macros_base64".to_owned(), Value::Object(coded));
+    }
+    if entry.replies.iter().any(|said| said.bytes.is_some()) {
+        let replies = entry.replies.iter().map(|Said { bytes, .. }| bytes.as_deref().map(base64));
+        out.insert("replies_base64".to_owned(), json!(replies.collect::<Vec<_>>()));
+    }
+    Value::Object(out)
 }
 
-fn message(job: &Job, index: usize, outcome: &Outcome) -> Value {
+fn message(job: &Job, index: usize, outcome: &Outcome, times: &Times) -> Value {
     let (envelope_diff, message_diff) = diffs(job, index, outcome);
     let recipients = outcome.recipients.iter();
     let recipients: Vec<Value> = recipients
@@ -99,11 +157,14 @@ fn message(job: &Job, index: usize, outcome: &Outcome) -> Value {
         })
         .collect();
     let delivered = outcome.delivered.as_ref().map(|(after, message)| {
-        json!({
-            "envelope": envelope(after),
-            "message": text(&message.to_bytes()),
-        })
+        let mut out = object(json!({"envelope": envelope(after)}));
+        put(&mut out, "message", &message.to_bytes());
+        Value::Object(out)
     });
+    let stages = times.stages.iter();
+    let stages: Map<String, Value> =
+        stages.map(|(stage, _, took)| ((*stage).to_owned(), json!(took.as_secs_f64()))).collect();
+    let remarks = job.mail(index).remarks.iter().chain(&outcome.remarks).collect::<Vec<_>>();
     json!({
         "name": job.mail(index).name,
         "queue_id": outcome.queue_id,
@@ -113,7 +174,9 @@ fn message(job: &Job, index: usize, outcome: &Outcome) -> Value {
         "quarantine": outcome.quarantine_reason(),
         "recipients": recipients,
         "changes": outcome.changes.iter().map(change).collect::<Vec<_>>(),
-        "remarks": outcome.remarks,
+        "remarks": remarks,
+        "seconds": times.total().as_secs_f64(),
+        "stage_seconds": stages,
         "envelope": envelope(&job.envelope),
         "delivered": delivered,
         "envelope_diff": envelope_diff,
@@ -129,29 +192,51 @@ fn envelope(envelope: &Envelope) -> Value {
 }
 
 fn change(change: &Change) -> Value {
-    let maybe = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(text);
-    match change {
-        Change::AddHeader { name, value } => {
-            json!({"kind": "add_header", "name": text(name), "value": text(value)})
+    let kind = |kind: &str| object(json!({"kind": kind}));
+    let header = |name: &str, index: Option<u32>, header: &[u8], value: &[u8]| {
+        let mut out = kind(name);
+        if let Some(index) = index {
+            out.insert("index".to_owned(), json!(index));
         }
-        Change::InsertHeader { index, name, value } => json!({
-            "kind": "insert_header", "index": index, "name": text(name), "value": text(value),
-        }),
-        Change::ChangeHeader { index, name, value } => json!({
-            "kind": "change_header", "index": index, "name": text(name), "value": text(value),
-        }),
-        Change::ChangeSender { address, arguments } => json!({
-            "kind": "change_sender", "address": text(address), "arguments": maybe(arguments),
-        }),
-        Change::AddRecipient { address, arguments } => json!({
-            "kind": "add_recipient", "address": text(address), "arguments": maybe(arguments),
-        }),
-        Change::DeleteRecipient(address) => {
-            json!({"kind": "delete_recipient", "address": text(address)})
+        put(&mut out, "name", header);
+        put(&mut out, "value", value);
+        out
+    };
+    let address = |name: &str, address: &[u8]| {
+        let mut out = kind(name);
+        put(&mut out, "address", address);
+        out
+    };
+    let with_arguments = |name: &str, bytes: &[u8], arguments: &Option<Vec<u8>>| {
+        let mut out = address(name, bytes);
+        out.insert("arguments".to_owned(), Value::Null);
+        if let Some(arguments) = arguments {
+            put(&mut out, "arguments", arguments);
         }
-        Change::ReplaceBody(body) => json!({"kind": "replace_body", "bytes": body.len()}),
-        Change::Quarantine(reason) => json!({"kind": "quarantine", "reason": text(reason)}),
-    }
+        out
+    };
+    Value::Object(match change {
+        Change::AddHeader { name, value } => header("add_header", None, name, value),
+        Change::InsertHeader { index, name, value } => {
+            header("insert_header", Some(*index), name, value)
+        }
+        Change::ChangeHeader { index, name, value } => {
+            header("change_header", Some(*index), name, value)
+        }
+        Change::ChangeSender { address, arguments } => {
+            with_arguments("change_sender", address, arguments)
+        }
+        Change::AddRecipient { address, arguments } => {
+            with_arguments("add_recipient", address, arguments)
+        }
+        Change::DeleteRecipient(bytes) => address("delete_recipient", bytes),
+        Change::ReplaceBody(body) => object(json!({"kind": "replace_body", "bytes": body.len()})),
+        Change::Quarantine(reason) => {
+            let mut out = kind("quarantine");
+            put(&mut out, "reason", reason);
+            out
+        }
+    })
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use crate::loaded::{self, Kind};
 use crate::options::Library;
 use crate::status::{Failure, Status};
 
@@ -46,6 +47,21 @@ pub(crate) fn locate(wanted: &Library) -> Result<Option<PathBuf>, Failure> {
             let found = candidates.iter().find_map(|path| path.canonicalize().ok());
             found.map(Some).ok_or_else(|| not_found(&candidates))
         }
+    }
+}
+
+/// Says what a library is: `--library` without a milter.
+pub(crate) fn describe(wanted: &Library) -> Result<String, Failure> {
+    let Some(path) = locate(wanted)? else {
+        return Ok(String::new());
+    };
+    let shown = path.display();
+    match loaded::kind(&path) {
+        Kind::Ours(version) => {
+            Ok(format!("{shown}: libmilter {version}, the replacement in Rust\n"))
+        }
+        Kind::Other => Ok(format!("{shown}: sendmail's libmilter, or another\n")),
+        Kind::Not => Err(Failure::usage(format!("--library: {shown} is no libmilter"))),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,17 +11,16 @@ use std::time::{Duration, Instant};
 use milter_mta::{Client, ClientError, ConnSpec};
 use rustix::process::{Pid, Signal};
 
+use crate::place;
 use crate::processes::{Ending, PAUSE, listeners, wait_for_all, wait_for_group};
 use crate::status::{Failure, Status};
+use crate::written::Written;
 
 /// How long a killed process may take to disappear.
 const KILLED: Duration = Duration::from_secs(5);
 
 /// How long a connection attempt may take at least.
 const PROBE: Duration = Duration::from_secs(1);
-
-/// How much of the milter's output is shown, from its end, in bytes.
-const SHOWN_OUTPUT: u64 = 16 * 1024;
 
 /// A started milter.
 #[derive(Debug)]
@@ -171,19 +169,13 @@ impl Milter {
     }
 
     /// The end of what the milter has written to its standard output and error.
-    pub(crate) fn output(&self) -> String {
-        let mut bytes = Vec::new();
-        if let Ok(mut file) = File::open(&self.output) {
-            let length = file.metadata().map_or(0, |data| data.len());
-            let _ = file.seek(SeekFrom::Start(length.saturating_sub(SHOWN_OUTPUT)));
-            let _ = file.read_to_end(&mut bytes);
-        }
-        String::from_utf8_lossy(&bytes).trim_end().to_owned()
+    pub(crate) fn output(&self) -> Written {
+        Written::read(&self.output)
     }
 
     /// The milter's output as lines to append to a message.
     pub(crate) fn output_lines(&self) -> String {
-        let output = self.output();
+        let output = self.output().in_words();
         if output.is_empty() {
             return "\nIt wrote nothing; look into the system's log (mail facility).".to_owned();
         }
@@ -197,6 +189,7 @@ impl Milter {
             self.spec,
             self.output_lines()
         );
+        message.push_str(&place::closed_hint(&self.spec));
         if let Some(path) = &self.stale {
             message.push_str(&format!(
                 "\nA socket file from an earlier run is at {}; if the milter does not remove it \
@@ -223,7 +216,7 @@ impl Milter {
             format!(
                 "nothing accepts connections on {} after {waited} s.\n{state}{}",
                 self.spec,
-                self.output_lines()
+                self.output_lines() + &place::closed_hint(&self.spec)
             ),
         )
     }

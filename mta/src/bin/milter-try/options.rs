@@ -1,5 +1,7 @@
 //! The command line.
 
+mod check;
+mod types;
 mod values;
 
 use std::ffi::OsString;
@@ -11,8 +13,10 @@ use lexopt::prelude::*;
 use milter_mta::session::{ClientInfo, Mta, Profile, Timeouts};
 use milter_mta::{ConnSpec, spec};
 
+use crate::configured::{self, Configured};
 use crate::paint::When;
 use crate::status::Failure;
+pub(crate) use types::{Library, Options, Request, Task};
 pub(crate) use values::AddedMacro;
 use values::{CLIENT_PORT, added_macro, client, number, seconds};
 
@@ -22,104 +26,162 @@ const MOST_SESSIONS: usize = 10_000;
 /// How long the milter may take to end after SIGTERM. sendmail's libmilter needs up to 5 s.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Which libmilter the milter runs with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Library {
-    /// Look for one.
-    Find,
-    /// This one.
-    At(PathBuf),
-    /// The one it was linked with.
-    Linked,
+/// Whether the outcome is to be one JSON document, however wrong the rest of the line is.
+pub(crate) fn wants_json(arguments: &[OsString]) -> bool {
+    arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json")
 }
 
-/// Everything the command line says.
-#[derive(Debug)]
-pub(crate) struct Options {
-    pub(crate) socket: Option<ConnSpec>,
-    pub(crate) connect: Option<ConnSpec>,
-    pub(crate) wait: Option<Duration>,
-    pub(crate) grace: Duration,
-    pub(crate) library: Library,
-    pub(crate) from: String,
-    pub(crate) rcpt: Vec<String>,
-    pub(crate) helo: String,
-    pub(crate) client: ClientInfo,
-    pub(crate) macros: Vec<AddedMacro>,
-    pub(crate) count: usize,
-    pub(crate) sessions: usize,
-    pub(crate) profile: Profile,
-    pub(crate) json: bool,
-    pub(crate) quiet: bool,
-    pub(crate) color: When,
-    pub(crate) files: Vec<PathBuf>,
-    pub(crate) command: Vec<OsString>,
-}
-
-/// What the command line asks for.
-#[derive(Debug)]
-pub(crate) enum Request {
-    /// Play messages.
-    Run(Box<Options>),
-    /// Print the help text.
-    Help,
-    /// Print the version.
-    Version,
+/// What options say that has an effect only once all are read.
+#[derive(Default)]
+struct Later {
+    timeout: Option<Duration>,
+    mta: Option<Profile>,
+    configured: Option<Configured>,
 }
 
 /// Reads the command line, without the program's name.
 pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Request, Failure> {
     let mut arguments = arguments.into_iter();
     let ours: Vec<OsString> = arguments.by_ref().take_while(|word| word != "--").collect();
-    let command: Vec<OsString> = arguments.collect();
-    let mut options = defaults(command);
-    let mut timeout = None;
+    let mut options = defaults(arguments.collect());
+    let mut later = Later::default();
     let mut words = lexopt::Parser::from_args(ours);
     while let Some(word) = words.next().map_err(wrong)? {
         match word {
             Long("help") | Short('h') => return Ok(Request::Help),
             Long("version") | Short('V') => return Ok(Request::Version),
-            Long("socket") => options.socket = Some(spec_option(&mut words)?),
-            Long("connect") => options.connect = Some(spec_option(&mut words)?),
-            Long("wait") => options.wait = Some(seconds("--wait", &text(&mut words)?)?),
-            Long("grace") => options.grace = seconds("--grace", &text(&mut words)?)?,
-            Long("timeout") => timeout = Some(seconds("--timeout", &text(&mut words)?)?),
-            Long("library") => options.library = Library::At(words.value().map_err(wrong)?.into()),
+            Long("anonymize") => return anonymize(&mut words),
+            Long("library") => match words.optional_value() {
+                Some(path) => options.library = Library::At(path.into()),
+                None => match words.next().map_err(wrong)? {
+                    Some(Value(path)) => options.library = Library::At(path.into()),
+                    Some(other) => return Err(wrong(other.unexpected())),
+                    None => return Ok(Request::Library(Library::Find)),
+                },
+            },
             Long("linked") => options.library = Library::Linked,
-            Long("from") => options.from = text(&mut words)?,
-            Long("rcpt") => options.rcpt.push(text(&mut words)?),
-            Long("helo") => options.helo = text(&mut words)?,
-            Long("client") => options.client = client(&text(&mut words)?)?,
-            Long("macro") => options.macros.push(added_macro(&text(&mut words)?)?),
-            Long("count") => options.count = number("--count", &text(&mut words)?, 1_000_000)?,
-            Long("sessions") => {
-                options.sessions = number("--sessions", &text(&mut words)?, MOST_SESSIONS)?;
-            }
-            Long("mta") => {
-                let parsed = text(&mut words)?.parse::<Profile>();
-                options.profile =
-                    parsed.map_err(|error| Failure::usage(format!("--mta: {error}")))?;
-            }
-            Long("json") => options.json = true,
-            Long("quiet") | Short('q') => options.quiet = true,
-            Long("color") => options.color = values::when(&text(&mut words)?)?,
             Value(file) => options.files.push(file.into()),
-            _ => return Err(wrong(word.unexpected())),
+            Long(name) => {
+                let name = name.to_owned();
+                if !(about_the_milter(&name, &mut words, &mut options, &mut later)?
+                    || about_the_mail(&name, &mut words, &mut options)?
+                    || about_the_output(&name, &mut words, &mut options)?)
+                {
+                    return Err(wrong(Long(&name).unexpected()));
+                }
+            }
+            Short('q') => options.quiet = true,
+            Short(_) => return Err(wrong(word.unexpected())),
         }
     }
-    if let Some(bound) = timeout {
+    finish(&mut options, later);
+    if let Library::At(_) = options.library
+        && check::names_no_milter(&options)
+    {
+        return Ok(Request::Library(options.library));
+    }
+    check::check(&options)?;
+    Ok(Request::Run(Box::new(options)))
+}
+
+/// Takes an option if it is one of these.
+fn about_the_milter(
+    name: &str,
+    words: &mut lexopt::Parser,
+    options: &mut Options,
+    later: &mut Later,
+) -> Result<bool, Failure> {
+    match name {
+        "socket" => options.socket = Some(spec_option(words)?),
+        "connect" => options.connect = Some(spec_option(words)?),
+        "check" => {
+            options.task = Task::Check;
+            options.connect = Some(spec_option(words)?);
+        }
+        "sendmail-cf" => {
+            let file = path(words)?;
+            later.configured = Some(configured::sendmail(&file, &text(words)?)?);
+        }
+        "postfix" => {
+            let which = words.optional_value().map(|value| value.string().map_err(wrong));
+            let which = which.transpose()?;
+            let which = which.map(|text| number("--postfix", &text, 99)).transpose()?;
+            later.configured = Some(configured::postfix(which)?);
+        }
+        "wait" => options.wait = Some(seconds("--wait", &text(words)?)?),
+        "grace" => options.grace = seconds("--grace", &text(words)?)?,
+        "timeout" => later.timeout = Some(seconds("--timeout", &text(words)?)?),
+        "mta" => {
+            let parsed = text(words)?.parse::<Profile>();
+            let parsed = parsed.map_err(|error| Failure::usage(format!("--mta: {error}")))?;
+            later.mta = Some(parsed);
+        }
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// Takes an option if it is one of these.
+fn about_the_mail(
+    name: &str,
+    words: &mut lexopt::Parser,
+    options: &mut Options,
+) -> Result<bool, Failure> {
+    match name {
+        "from" => options.from = text(words)?,
+        "rcpt" => options.rcpt.push(text(words)?),
+        "helo" => options.helo = text(words)?,
+        "client" => options.client = client(&text(words)?)?,
+        "macro" => options.macros.push(added_macro(&text(words)?)?),
+        "count" => options.count = number("--count", &text(words)?, 1_000_000)?,
+        "sessions" => {
+            options.sessions = number("--sessions", &text(words)?, MOST_SESSIONS)?;
+        }
+        "replay" => options.task = Task::Replay(path(words)?),
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// Takes an option if it is one of these.
+fn about_the_output(
+    name: &str,
+    words: &mut lexopt::Parser,
+    options: &mut Options,
+) -> Result<bool, Failure> {
+    match name {
+        "record" => options.record = Some(path(words)?),
+        "deliver" => options.deliver = Some(path(words)?),
+        "json" => options.json = true,
+        "conversations" => options.conversations = true,
+        "quiet" => options.quiet = true,
+        "color" => options.color = values::when(&text(words)?)?,
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// Fills in what options leave open.
+fn finish(options: &mut Options, later: Later) {
+    if let Some(configured) = later.configured {
+        options.connect = Some(configured.spec);
+        options.profile = configured.profile;
+    }
+    if let Some(profile) = later.mta {
+        options.profile = profile;
+    }
+    if let Some(bound) = later.timeout {
         options.profile.timeouts = Timeouts::uniform(bound);
     }
     if options.rcpt.is_empty() {
         options.rcpt.push("recipient@example.net".to_owned());
     }
-    check(&options)?;
-    Ok(Request::Run(Box::new(options)))
 }
 
 fn defaults(command: Vec<OsString>) -> Options {
     let address = IpAddr::from([192, 0, 2, 25]);
     Options {
+        task: Task::Play,
         socket: None,
         connect: None,
         wait: None,
@@ -134,30 +196,24 @@ fn defaults(command: Vec<OsString>) -> Options {
         sessions: 1,
         profile: Profile::new(Mta::Postfix),
         json: false,
+        conversations: false,
         quiet: false,
         color: When::Auto,
+        record: None,
+        deliver: None,
         files: Vec::new(),
         command,
     }
 }
 
-/// Options that exclude each other.
-fn check(options: &Options) -> Result<(), Failure> {
-    match (&options.connect, options.command.is_empty()) {
-        (None, true) => Err(Failure::usage(
-            "no milter: put its command after \"--\", or give --connect SPEC\n\
-             for example: milter-try -- ./my-milter -p {socket}",
-        )),
-        (Some(_), false) => Err(Failure::usage(
-            "--connect talks to a milter that runs already, so no command may follow",
-        )),
-        (Some(_), true) if options.socket.is_some() => Err(Failure::usage(
-            "--socket tells where the command listens; with --connect there is none",
-        )),
-        (Some(_), true) if options.library != Library::Find => {
-            Err(Failure::usage("--connect talks to a milter that has its library already"))
+/// A capture, and nothing else.
+fn anonymize(words: &mut lexopt::Parser) -> Result<Request, Failure> {
+    let file = path(words)?;
+    match words.next().map_err(wrong)? {
+        None => Ok(Request::Anonymize(file)),
+        Some(_) => {
+            Err(Failure::usage("--anonymize FILE stands alone; it prints the other capture"))
         }
-        _ => Ok(()),
     }
 }
 
@@ -167,6 +223,10 @@ fn wrong(error: lexopt::Error) -> Failure {
 
 fn text(words: &mut lexopt::Parser) -> Result<String, Failure> {
     words.value().map_err(wrong)?.string().map_err(wrong)
+}
+
+fn path(words: &mut lexopt::Parser) -> Result<PathBuf, Failure> {
+    Ok(words.value().map_err(wrong)?.into())
 }
 
 fn spec_option(words: &mut lexopt::Parser) -> Result<ConnSpec, Failure> {

@@ -1,10 +1,14 @@
-//! Where the milter listens, as its command line tells.
+//! Where the milter listens: as its command line tells, or in a directory of its own.
 
 use std::ffi::OsString;
+use std::fs::{self, Permissions};
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use milter_mta::{ConnSpec, spec};
+use tempfile::TempDir;
 
 use crate::status::Failure;
 
@@ -39,6 +43,59 @@ pub(crate) fn fill_in(command: &mut [OsString], path: &Path) -> bool {
 
 fn position(bytes: &[u8], part: &[u8]) -> Option<usize> {
     bytes.windows(part.len()).position(|window| window == part)
+}
+
+/// The private directory, and in it one for the socket and for what the milter may write itself.
+///
+/// A milter that is started by root may become another user before it opens its socket. For it the
+/// latter can be written to by everybody, and the former entered but not listed, so that nobody else
+/// finds it.
+#[derive(Debug)]
+pub(crate) struct Private {
+    directory: TempDir,
+}
+
+impl Private {
+    pub(crate) fn make() -> io::Result<Private> {
+        let directory = tempfile::Builder::new().prefix("milter-try.").tempdir()?;
+        let private = Private { directory };
+        fs::create_dir(private.open())?;
+        if rustix::process::geteuid().is_root() {
+            fs::set_permissions(private.path(), Permissions::from_mode(0o711))?;
+            fs::set_permissions(private.open(), Permissions::from_mode(0o1777))?;
+        }
+        Ok(private)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The directory that the milter may write to.
+    pub(crate) fn open(&self) -> PathBuf {
+        self.path().join("open")
+    }
+}
+
+/// What to do if other users cannot reach the directory of a socket; empty if that is no question.
+pub(crate) fn closed_hint(spec: &ConnSpec) -> String {
+    let ConnSpec::Unix(path) = spec else {
+        return String::new();
+    };
+    if !rustix::process::geteuid().is_root() {
+        return String::new();
+    }
+    let closed = |directory: &Path| {
+        fs::metadata(directory).is_ok_and(|data| data.permissions().mode() & 0o001 == 0)
+    };
+    match path.ancestors().skip(1).find(|directory| closed(directory)) {
+        None => String::new(),
+        Some(directory) => format!(
+            "\nIf it changes its user: only some may enter {}. Set TMPDIR to a directory that all \
+             may enter, such as /tmp, or give the milter a socket of its own and say --socket SPEC.",
+            directory.display()
+        ),
+    }
 }
 
 /// Looks for a specification among the arguments of the milter.

@@ -5,14 +5,15 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use milter_mta::mail::{Envelope, Message};
+use milter_mta::mail::Envelope;
 use milter_mta::session::{ClientInfo, Event, Outcome, Profile, Session, SessionError};
 use milter_mta::{Agreement, Client, ClientError, ConnSpec};
 
+use crate::mails::Mail;
 use crate::milter::system;
 use crate::options::AddedMacro;
 use crate::status::Failure;
-use crate::transcript::Transcript;
+use crate::transcript::{Entry, Sink, Times, Transcript};
 
 /// How long the milter may take to close after QUIT.
 const LINGER: Duration = Duration::from_secs(5);
@@ -22,13 +23,6 @@ const PROGRESS: (Duration, Duration) = (Duration::from_millis(100), Duration::fr
 
 /// Stack of a session's thread, in bytes.
 const STACK: usize = 256 * 1024;
-
-/// A message to play.
-#[derive(Debug)]
-pub(crate) struct Mail {
-    pub(crate) name: String,
-    pub(crate) message: Message,
-}
 
 /// What every session plays.
 #[derive(Debug)]
@@ -40,8 +34,10 @@ pub(crate) struct Job {
     pub(crate) envelope: Envelope,
     pub(crate) mails: Vec<Mail>,
     pub(crate) count: usize,
-    /// Keep the messages that come out; without JSON only the verdicts are needed.
+    /// Keep the messages that come out; else only the verdicts are needed.
     pub(crate) keep: bool,
+    /// Keep what is said in each of several sessions.
+    pub(crate) conversations: bool,
 }
 
 impl Job {
@@ -79,6 +75,11 @@ impl std::fmt::Display for Broken {
 pub(crate) struct Record {
     pub(crate) agreement: Option<Agreement>,
     pub(crate) outcomes: Vec<Outcome>,
+    /// How long the milter took for each of them; the first has what came before.
+    pub(crate) times: Vec<Times>,
+    /// What was said, for JSON and for a person, if it was to be kept.
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) conversation: String,
     pub(crate) broken: Option<Broken>,
     /// The milter did not close after QUIT.
     pub(crate) left_open: bool,
@@ -90,7 +91,7 @@ pub(crate) fn session(
     number: usize,
     client: Client,
     transcript: &RefCell<Transcript>,
-    each: &mut dyn FnMut(usize, &Outcome),
+    each: &mut dyn FnMut(usize, &Outcome, &Times),
 ) -> Record {
     let mut record = Record::default();
     let mut observer = |event: Event<'_>| transcript.borrow_mut().hear(event);
@@ -107,8 +108,10 @@ pub(crate) fn session(
             let queue_id = queue_id(job, number, index);
             let message = &job.mail(index).message;
             let mut outcome = session.deliver(&queue_id, &job.envelope, message)?;
-            transcript.borrow_mut().finish_line();
-            each(index, &outcome);
+            transcript.borrow_mut().pause();
+            let times = transcript.borrow_mut().take_times();
+            each(index, &outcome, &times);
+            record.times.push(times);
             if !job.keep {
                 outcome.delivered = None;
                 outcome.changes.clear();
@@ -117,7 +120,7 @@ pub(crate) fn session(
         }
         session.quit(LINGER)
     });
-    transcript.borrow_mut().finish_line();
+    record.conversation = transcript.borrow_mut().finish();
     match result {
         Ok(closed) => record.left_open = !closed,
         Err(error) => record.broken = Some(Broken::Session(error)),
@@ -205,12 +208,17 @@ fn one_of_many(
     let client = open.map_or_else(|| Client::connect(spec, bound), Ok);
     let record = match client {
         Ok(client) => {
-            let transcript = RefCell::new(Transcript::new(false, false));
-            let mut each = |_, _: &Outcome| {
+            let sink = if job.conversations { Sink::Memory(String::new()) } else { Sink::Nowhere };
+            let transcript = RefCell::new(Transcript::new(sink, job.conversations, None));
+            let mut each = |_, _: &Outcome, _: &Times| {
                 // Nobody listens any more if the main thread has given up.
                 let _ = told.send(News::Message);
             };
-            session(job, number, client, &transcript, &mut each)
+            let mut record = session(job, number, client, &transcript, &mut each);
+            if job.conversations {
+                record.entries = transcript.into_inner().entries;
+            }
+            record
         }
         Err(error) => Record { broken: Some(Broken::Connect(error)), ..Record::default() },
     };

@@ -1,6 +1,6 @@
-//! Processes: who listens on a socket, which libmilter they have loaded, how they end.
+//! Processes: who listens on a socket, how they end.
 //!
-//! Finding listeners and libraries reads `/proc`; elsewhere than on Linux nothing is found.
+//! Finding listeners reads `/proc`; elsewhere than on Linux nothing is found.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,6 +32,17 @@ impl Ending {
             (Some(code), _) => Ending::Exited(code),
             (None, Some(signal)) => Ending::Killed(signal),
             (None, None) => Ending::Gone,
+        }
+    }
+
+    /// Whether it is how a program ends that was told to stop: well, or by the signal itself, which
+    /// a shell tells by the number above 128.
+    pub(crate) fn is_orderly(self) -> bool {
+        const TERM: i32 = signal_hook::consts::SIGTERM;
+        match self {
+            Ending::Exited(code) => code == 0 || code == 128 + TERM,
+            Ending::Killed(signal) => signal == TERM,
+            Ending::Gone => true,
         }
     }
 
@@ -125,23 +136,6 @@ fn tcp_inodes(table: &str, port: u16) -> Vec<String> {
     lines.collect()
 }
 
-/// The files named like a libmilter that a process has loaded; `None` if that cannot be seen.
-pub(crate) fn loaded_libmilters(pid: Pid) -> Option<Vec<PathBuf>> {
-    let maps = fs::read_to_string(format!("/proc/{}/maps", pid.as_raw_nonzero())).ok()?;
-    let mut found: Vec<PathBuf> = Vec::new();
-    for line in maps.lines() {
-        let Some(path) = line.find('/').map(|at| Path::new(&line[at..])) else {
-            continue;
-        };
-        let name = path.file_name().and_then(|name| name.to_str());
-        let is_one = name.is_some_and(|name| name.contains("milter") && name.contains(".so"));
-        if is_one && !found.iter().any(|old| old == path) {
-            found.push(path.to_path_buf());
-        }
-    }
-    Some(found)
-}
-
 /// Waits for processes that may or may not be our children.
 pub(crate) fn wait_for_all(pids: &[Pid], deadline: Instant) -> Option<Ending> {
     let mut last = Ending::Gone;
@@ -192,6 +186,8 @@ mod tests {
         assert_eq!(Ending::Exited(3).to_string(), "ended with status 3");
         assert_eq!(Ending::Killed(11).to_string(), "was killed by signal 11 (SIGSEGV)");
         assert!(Ending::Killed(11).is_crash());
+        assert!(Ending::Killed(15).is_orderly() && Ending::Exited(143).is_orderly());
+        assert!(!Ending::Exited(3).is_orderly() && !Ending::Killed(1).is_orderly());
         assert!(!Ending::Killed(15).is_crash() && !Ending::Exited(1).is_crash());
     }
 
@@ -214,7 +210,6 @@ mod tests {
         assert_eq!(listeners(&ConnSpec::Unix(path)), [pid]);
         assert_eq!(listeners(&ConnSpec::Inet { port, host }), [pid]);
         assert_eq!(listeners(&ConnSpec::Unix("/no/such".into())), []);
-        assert_eq!(loaded_libmilters(pid), Some(Vec::new()));
         child.kill().unwrap();
         let ended = Ending::of(child.wait().unwrap());
         assert_eq!(ended, Ending::Killed(9));

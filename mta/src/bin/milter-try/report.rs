@@ -4,24 +4,46 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use milter_mta::session::{Outcome, SmtpReply, Stage, Verdict};
+use milter_mta::wire::text::printable;
 
 use crate::paint::{self, Paint, paint};
 use crate::play::{Job, Record};
-use crate::text::{diff, printable};
+use crate::text::diff;
+use crate::transcript::Times;
+use crate::transcript::layout::WIDTH;
+
+/// Columns for labels.
+const LABEL: usize = 11;
 
 /// Puts a line with a label on the left.
 pub(crate) fn line(out: &mut String, label: &str, text: &str) {
     let mut lines = text.lines();
     let first = lines.next().unwrap_or_default();
-    let label = paint(Paint::Name, &format!("{label:<11}"));
+    let label = paint(Paint::Name, &format!("{label:<LABEL$}"));
     let _ = writeln!(out, "{label}{first}");
     for more in lines {
-        let _ = writeln!(out, "{:11}{more}", "");
+        let _ = writeln!(out, "{:LABEL$}{more}", "");
     }
 }
 
+/// Puts text with a label on the left, broken between words.
+pub(crate) fn words(out: &mut String, label: &str, text: &str) {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        if let Some(last) = lines.last_mut() {
+            if LABEL + last.chars().count() + 1 + word.chars().count() > WIDTH && !last.is_empty() {
+                lines.push(word.to_owned());
+            } else {
+                last.push_str(if last.is_empty() { "" } else { " " });
+                last.push_str(word);
+            }
+        }
+    }
+    line(out, label, &lines.join("\n"));
+}
+
 /// Verdict, reply, refused recipients and remarks, and the changes.
-pub(crate) fn outcome(job: &Job, index: usize, outcome: &Outcome) -> String {
+pub(crate) fn outcome(job: &Job, index: usize, outcome: &Outcome, times: &Times) -> String {
     let mut out = String::from("\n");
     if job.messages() > 1 {
         let (number, all) = (index + 1, job.messages());
@@ -38,6 +60,9 @@ pub(crate) fn outcome(job: &Job, index: usize, outcome: &Outcome) -> String {
     }
     for remark in &outcome.remarks {
         line(&mut out, "Remark", &printable(remark.as_bytes()));
+    }
+    if !times.total().is_zero() {
+        words(&mut out, "Time", &times.in_words());
     }
     let (envelope, message) = diffs(job, index, outcome);
     match &outcome.delivered {
@@ -112,6 +137,7 @@ pub(crate) fn diffs(job: &Job, index: usize, outcome: &Outcome) -> (String, Stri
 pub(crate) fn summary(records: &[Record]) -> String {
     let mut verdicts: BTreeMap<(Verdict, String), usize> = BTreeMap::new();
     let mut errors: BTreeMap<String, usize> = BTreeMap::new();
+    let mut times = Times::default();
     for record in records {
         for outcome in &record.outcomes {
             let reply = match outcome.verdict {
@@ -122,6 +148,7 @@ pub(crate) fn summary(records: &[Record]) -> String {
             };
             *verdicts.entry((outcome.verdict, reply)).or_default() += 1;
         }
+        record.times.iter().for_each(|more| times.add(more));
         if let Some(broken) = &record.broken {
             *errors.entry(broken.to_string()).or_default() += 1;
         }
@@ -135,6 +162,9 @@ pub(crate) fn summary(records: &[Record]) -> String {
     }
     for (error, count) in &errors {
         line(&mut out, "Failed", &format!("{count:>6} x {error}"));
+    }
+    if !times.total().is_zero() {
+        words(&mut out, "Time", &times.in_words());
     }
     out
 }

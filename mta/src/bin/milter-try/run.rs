@@ -1,22 +1,20 @@
 //! From the command line to the exit status.
 
-use std::cell::RefCell;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use milter_mta::mail::{Envelope, Message};
-use milter_mta::session::{Outcome, SmtpReply, Verdict};
-use milter_mta::{Client, ConnSpec};
+use milter_mta::capture::SharedRecorder;
+use milter_mta::{Capture, Client, ConnSpec};
 use serde_json::Value;
 
 use crate::json::{self, MilterFacts};
+use crate::log::{self, LogFile};
 use crate::milter::{Milter, Stopped, system};
-use crate::options::Options;
-use crate::play::{self, Broken, Job, Mail, Record};
+use crate::options::{Options, Task};
+use crate::output::put;
+use crate::place::{self, Private};
+use crate::play::{self, Job};
 use crate::status::{Failure, Status};
-use crate::text::put;
-use crate::transcript::Transcript;
-use crate::{interrupt, library, paint, place, processes, report};
+use crate::{check, interrupt, library, loaded, paint, playing, recording, replaying, report};
 
 /// How long a started milter may take to accept, unless told otherwise.
 const WAIT: Duration = Duration::from_secs(10);
@@ -24,23 +22,39 @@ const WAIT: Duration = Duration::from_secs(10);
 /// How long to look for the end of a milter that has hung up in mid-session.
 const DEATH: Duration = Duration::from_secs(1);
 
-/// The message that is played if none is given.
-const SAMPLE: &[u8] = include_bytes!("sample.eml");
-
 /// Does what the command line says.
 pub(crate) fn run(options: &Options) -> Result<Status, Failure> {
     paint::choose(options.color);
-    let mut run =
-        Run { options, facts: MilterFacts::default(), sessions: Vec::new(), started: false };
+    if let (Task::Check, Some(spec), false) = (&options.task, &options.connect, options.json) {
+        let (status, line) = check::check(spec, options.profile, options.wait);
+        if !options.quiet {
+            put(&line);
+        }
+        return Ok(status);
+    }
+    let mut run = Run {
+        options,
+        facts: MilterFacts::default(),
+        sessions: Vec::new(),
+        replayed: None,
+        started: false,
+        log: None,
+    };
     let result = run.all();
     if options.json {
         let (status, error) = match &result {
             Ok(status) => (*status, None),
             Err(failure) => (failure.status, Some(failure.message.as_str())),
         };
-        put(&json::document(status.code(), error, &run.facts, run.sessions));
+        put(&json::document(status.code(), error, &run.facts, run.sessions, run.replayed));
     }
     result
+}
+
+/// What is played.
+enum Plan {
+    Messages(Box<Job>),
+    Capture(Box<Capture>),
 }
 
 /// One run with what has been found out for the JSON document.
@@ -48,15 +62,21 @@ struct Run<'a> {
     options: &'a Options,
     facts: MilterFacts,
     sessions: Vec<Value>,
+    replayed: Option<Value>,
     /// The report has begun: the milter was reached.
     started: bool,
+    /// What the library logs, as far as it has not been shown.
+    log: Option<LogFile>,
 }
 
 impl Run<'_> {
     fn all(&mut self) -> Result<Status, Failure> {
         let options = self.options;
-        let job = job(options)?;
-        let private = tempfile::Builder::new().prefix("milter-try.").tempdir();
+        let plan = match &options.task {
+            Task::Replay(file) => Plan::Capture(Box::new(recording::read(file)?)),
+            Task::Play | Task::Check => Plan::Messages(Box::new(playing::job(options)?)),
+        };
+        let private = Private::make();
         let private = private.map_err(|error| system("create a temporary directory", &error))?;
         interrupt::watch(private.path().to_owned())
             .map_err(|error| system("watch for signals", &error))?;
@@ -65,10 +85,16 @@ impl Run<'_> {
         }
         let (spec, mut milter) = match &options.connect {
             Some(spec) => (spec.clone(), None),
-            None => self.start(private.path()).map(|(spec, milter)| (spec, Some(milter)))?,
+            None => self.start(&private).map(|(spec, milter)| (spec, Some(milter)))?,
         };
         self.facts.socket = spec.to_string();
-        let played = self.play(&job, &spec, milter.as_mut());
+        let mut played = self.play(&plan, &spec, milter.as_mut());
+        if let (Err(failure), Some(milter)) = (&mut played, &mut milter)
+            && self.started
+            && let Some(ending) = milter.poll_for(DEATH)
+        {
+            failure.message += &format!("\nThe milter {ending}.{}", milter.output_lines());
+        }
         interrupt::hold();
         let stopped = milter.as_mut().map(|milter| milter.stop(options.grace));
         interrupt::milter_stopped();
@@ -76,19 +102,15 @@ impl Run<'_> {
             self.tell_end(milter, stopped);
         }
         let status = played?;
-        match stopped {
-            Some(stopped) if stopped.ending.is_crash() => {
-                Err(Failure::new(Status::Protocol, format!("the milter {}", stopped.ending)))
-            }
-            _ => Ok(status),
-        }
+        stopped.map_or(Ok(()), |stopped| judge_end(&stopped, options.grace))?;
+        Ok(status)
     }
 
     /// Starts the milter.
-    fn start(&mut self, private: &Path) -> Result<(ConnSpec, Milter), Failure> {
+    fn start(&mut self, private: &Private) -> Result<(ConnSpec, Milter), Failure> {
         let options = self.options;
         let mut command = options.command.clone();
-        let fresh = private.join("milter.sock");
+        let fresh = private.open().join("milter.sock");
         let filled = place::fill_in(&mut command, &fresh);
         let spec = match (&options.socket, filled) {
             (Some(spec), _) => spec.clone(),
@@ -96,81 +118,120 @@ impl Run<'_> {
             (None, false) => place::find(&command)?,
         };
         let library = library::locate(&options.library)?;
-        let environment = match &library {
-            Some(path) => library::environment(path, private)
+        let mut environment = match &library {
+            Some(path) => library::environment(path, private.path())
                 .map_err(|error| system("prepare the library", &error))?,
             None => Vec::new(),
         };
+        if std::env::var_os(log::VARIABLE).is_none() {
+            let file = private.open().join("log");
+            environment.push((log::VARIABLE, file.clone().into()));
+            self.log = Some(LogFile::new(file));
+        }
         let shown = command.iter().map(|word| word.to_string_lossy().into_owned());
         self.facts.command = shown.collect();
-        let milter = Milter::start(&command, environment, &spec, private)?;
+        let milter = Milter::start(&command, environment, &spec, private.path())?;
         interrupt::milter_started(milter.group(), &spec);
-        self.facts.library = library.map(|path| path.display().to_string());
+        self.facts.wanted = library;
         Ok((spec, milter))
     }
 
     /// Connects and plays.
     fn play(
         &mut self,
-        job: &Job,
+        plan: &Plan,
         spec: &ConnSpec,
         mut milter: Option<&mut Milter>,
     ) -> Result<Status, Failure> {
         let options = self.options;
-        let client = match &mut milter {
+        let mut client = match &mut milter {
             Some(milter) => milter.wait_for_socket(options.wait.unwrap_or(WAIT))?,
             None => connect(spec, options.wait.unwrap_or(Duration::ZERO))?,
         };
-        self.tell_start(milter.as_deref());
-        let print = !options.quiet && !options.json;
-        let records = if options.sessions == 1 {
-            let transcript = RefCell::new(Transcript::new(print, options.json));
-            let mut last = String::new();
-            let mut each = |index: usize, outcome: &Outcome| {
-                let text = report::outcome(job, index, outcome);
-                if index + 1 == job.messages() {
-                    // After the end of the conversation.
-                    last = text;
-                } else if print {
-                    put(&format!("{text}\n"));
-                }
-            };
-            let record = play::session(job, 0, client, &transcript, &mut each);
-            if print {
-                put(&last);
-            }
-            if options.json {
-                let entries = transcript.into_inner().entries;
-                self.sessions.push(json::session(job, &record, &entries));
-            }
-            vec![record]
-        } else {
-            let quiet = options.quiet;
-            let records = play::many(job, options.sessions, spec, client, quiet)?;
-            if print {
-                put(&report::summary(&records));
-            }
-            if options.json {
-                let values = records.iter().map(|record| json::session(job, record, &[]));
-                self.sessions.extend(values);
-            }
-            records
+        self.tell_start(milter.as_deref(), plan);
+        let recorder = match &options.record {
+            Some(file) => Some((file, self.record(file, plan, &mut client)?)),
+            None => None,
         };
-        judge(job, &records, milter)
+        let status = match plan {
+            Plan::Messages(job) => self.play_messages(job, spec, client),
+            Plan::Capture(capture) => {
+                let print = !options.quiet && !options.json;
+                let timeouts = &options.profile.timeouts;
+                let replayed = replaying::play(capture, client, timeouts, print);
+                self.replayed = Some(replayed.value);
+                Ok(replayed.status)
+            }
+        };
+        if let Some((file, recorder)) = recorder {
+            recording::end(file, &recorder)?;
+        }
+        status
+    }
+
+    fn play_messages(
+        &mut self,
+        job: &Job,
+        spec: &ConnSpec,
+        client: Client,
+    ) -> Result<Status, Failure> {
+        let options = self.options;
+        let log = self.log.take();
+        let played = match options.sessions {
+            1 => playing::one(options, job, client, log),
+            _ => playing::many(options, job, spec, client, log)?,
+        };
+        self.log = played.log;
+        self.sessions = played.sessions;
+        if let Some(record) = played.records.first() {
+            playing::write_delivered(options, job, record)?;
+        }
+        playing::judge(job, &played.records)
+    }
+
+    /// Has the connection recorded.
+    fn record(
+        &self,
+        file: &std::path::Path,
+        plan: &Plan,
+        client: &mut Client,
+    ) -> Result<SharedRecorder, Failure> {
+        let mut facts = vec![("milter", self.facts.socket.clone())];
+        if !self.facts.command.is_empty() {
+            facts[0].1 = quoted(&self.facts.command);
+        }
+        facts.push(("library", self.facts.loaded.in_words()));
+        match plan {
+            Plan::Messages(job) => facts.push(("mta", job.profile.mta.name().to_owned())),
+            Plan::Capture(capture) => {
+                facts.extend(capture.fact("mta").map(|mta| ("mta", mta.to_owned())));
+            }
+        }
+        facts.retain(|(_, value)| !value.is_empty());
+        let recorder = recording::begin(file, &facts)?;
+        client.set_tap(Box::new(recorder.clone()));
+        Ok(recorder)
     }
 
     /// Says what is being tried.
-    fn tell_start(&mut self, milter: Option<&Milter>) {
+    fn tell_start(&mut self, milter: Option<&Milter>, plan: &Plan) {
         self.started = true;
         let mut out = String::new();
+        if let (Plan::Capture(capture), Task::Replay(file)) = (plan, &self.options.task) {
+            let by = capture.fact("recorder").unwrap_or("an unknown recorder");
+            let at = capture.fact("started").map(|at| format!(", {at}")).unwrap_or_default();
+            report::line(&mut out, "Replay", &format!("{}, by {by}{at}", file.display()));
+        }
         if let Some(milter) = milter {
             report::line(&mut out, "Milter", &quoted(&self.facts.command));
-            let (library, remark) = loaded(milter, self.facts.library.take().map(PathBuf::from));
-            report::line(&mut out, "Library", remark.as_ref().unwrap_or(&library));
-            self.facts.library = Some(library);
-            if let Some(remark) = remark.filter(|_| self.options.quiet || self.options.json) {
+            let loaded = loaded::look(milter, self.facts.wanted.take());
+            report::line(&mut out, "Library", &loaded.in_words());
+            if let Some(remark) = &loaded.remark
+                && (self.options.quiet || self.options.json)
+            {
                 eprintln!("milter-try: {remark}");
             }
+            self.facts.loaded = loaded;
         } else {
             report::line(&mut out, "Milter", &self.facts.socket);
         }
@@ -187,49 +248,48 @@ impl Run<'_> {
             (false, false) => format!("{} on SIGTERM", stopped.ending),
         };
         let output = milter.output();
+        let lines = self.log.as_mut().map(LogFile::new_lines).unwrap_or_default();
         if !self.options.quiet && !self.options.json {
             let mut out = String::from("\n");
+            for line in &lines {
+                report::words(&mut out, "Log", log::without_stamp(line));
+            }
             report::line(&mut out, "Milter", &ending);
-            if !output.is_empty() {
-                report::line(&mut out, "Output", &crate::text::printable(output.as_bytes()));
+            let text = output.in_words();
+            if !text.is_empty() {
+                report::line(&mut out, "Output", &text);
             }
             put(&out);
         }
         self.facts.ending = Some(ending);
         self.facts.output = Some(output);
+        self.facts.log = lines;
     }
+}
+
+/// A milter that does not end as it is told has not done its job, whatever it said before.
+fn judge_end(stopped: &Stopped, grace: Duration) -> Result<(), Failure> {
+    let ending = &stopped.ending;
+    let message = if stopped.forced {
+        let grace = grace.as_secs_f32();
+        format!(
+            "the milter did not stop within {grace} s of SIGTERM and was killed\n\
+             If it needs longer, give --grace."
+        )
+    } else if ending.is_crash() || stopped.early && !ending.is_orderly() {
+        format!("the milter {ending}")
+    } else if !ending.is_orderly() {
+        format!("the milter {ending} when it was told to stop")
+    } else {
+        return Ok(());
+    };
+    Err(Failure::new(Status::Protocol, message))
 }
 
 /// A command as a shell takes it.
 fn quoted(command: &[String]) -> String {
     let words = command.iter().map(String::as_str);
     shlex::try_join(words).unwrap_or_else(|_| command.join(" "))
-}
-
-/// Messages and envelope.
-fn job(options: &Options) -> Result<Job, Failure> {
-    let mut mails = Vec::new();
-    for path in &options.files {
-        let bytes = std::fs::read(path).map_err(|error| {
-            let text = format!("cannot read the message {}: {error}", path.display());
-            Failure::new(Status::NoInput, text)
-        })?;
-        mails.push(Mail { name: path.display().to_string(), message: Message::parse(&bytes) });
-    }
-    if mails.is_empty() {
-        mails.push(Mail { name: "sample.eml".to_owned(), message: Message::parse(SAMPLE) });
-    }
-    let recipients: Vec<&str> = options.rcpt.iter().map(String::as_str).collect();
-    Ok(Job {
-        profile: options.profile,
-        client: options.client.clone(),
-        helo: options.helo.clone(),
-        macros: options.macros.clone(),
-        envelope: Envelope::new(&options.from, &recipients),
-        mails,
-        count: options.count,
-        keep: options.json,
-    })
 }
 
 /// Connects to a milter that runs already, or will within the bound.
@@ -239,62 +299,4 @@ fn connect(spec: &ConnSpec, wait: Duration) -> Result<Client, Failure> {
         let text = format!("{error}\nIs the milter running, and is that its socket?");
         Failure::new(Status::Unavailable, text)
     })
-}
-
-/// Which library the milter has loaded, and a remark if it is not the one it should be.
-fn loaded(milter: &Milter, wanted: Option<PathBuf>) -> (String, Option<String>) {
-    let seen = milter.processes().into_iter();
-    let seen: Vec<PathBuf> = seen.filter_map(processes::loaded_libmilters).flatten().collect();
-    match wanted {
-        Some(wanted) if seen.contains(&wanted) => (wanted.display().to_string(), None),
-        Some(wanted) if !cfg!(target_os = "linux") => (wanted.display().to_string(), None),
-        Some(wanted) => {
-            let remark = format!(
-                "the milter has not loaded {}: is it set-uid, or linked statically?",
-                wanted.display()
-            );
-            (wanted.display().to_string(), Some(remark))
-        }
-        None => {
-            let names: Vec<String> = seen.iter().map(|path| path.display().to_string()).collect();
-            match names.is_empty() {
-                true => ("as linked (none loaded dynamically)".to_owned(), None),
-                false => (names.join(", "), None),
-            }
-        }
-    }
-}
-
-/// The exit status, or what broke.
-fn judge(job: &Job, records: &[Record], milter: Option<&mut Milter>) -> Result<Status, Failure> {
-    let broken: Vec<&Broken> = records.iter().filter_map(|record| record.broken.as_ref()).collect();
-    let Some(first) = broken.first() else {
-        if records.iter().any(|record| record.left_open) {
-            eprintln!("milter-try: the milter did not close the connection after QUIT");
-        }
-        let outcomes = records.iter().flat_map(|record| &record.outcomes);
-        let worst = outcomes.map(|outcome| outcome.verdict).max();
-        return Ok(Status::Verdict(worst.unwrap_or(Verdict::Accept)));
-    };
-    let mut message = match broken.len() {
-        1 if records.len() == 1 => first.to_string(),
-        count => format!("{count} of {} sessions failed, the first {first}", records.len()),
-    };
-    let mut status = Status::Protocol;
-    match first {
-        Broken::Connect(_) => status = Status::Unavailable,
-        Broken::Session(error) => {
-            let reply = SmtpReply::tempfailed(job.profile.mta);
-            message.push_str(&format!("\nAn MTA tells the client: {reply}"));
-            if error.is_timeout() {
-                message.push_str("\nIf the milter needs longer, give --timeout.");
-            }
-        }
-    }
-    if let Some(milter) = milter
-        && let Some(ending) = milter.poll_for(DEATH)
-    {
-        message.push_str(&format!("\nThe milter {ending}.{}", milter.output_lines()));
-    }
-    Err(Failure::new(status, message))
 }

@@ -9,6 +9,10 @@ use milter_mta::session::Verdict;
 pub(crate) enum Status {
     /// All messages met this verdict or a milder one.
     Verdict(Verdict),
+    /// Nothing was played, or it was answered as recorded.
+    Same,
+    /// The answers to a capture are others than those in it.
+    Differs,
     /// The command line is wrong.
     Usage,
     /// A message cannot be read.
@@ -30,6 +34,8 @@ impl Status {
             Status::Verdict(Verdict::Tempfail) => 11,
             Status::Verdict(Verdict::Discard) => 12,
             Status::Verdict(Verdict::Quarantine) => 13,
+            Status::Same => 0,
+            Status::Differs => 20,
             Status::Usage => 64,
             Status::NoInput => 66,
             Status::Unavailable => 69,

@@ -1,41 +1,12 @@
-//! Bytes of mail as text for a terminal, and differences between texts.
+//! Differences between texts, times, and base64.
 
-use std::io::Write;
+use std::time::Duration;
 
+use milter_mta::wire::text::printable;
 use similar::TextDiff;
 
 /// Lines around a difference.
 const CONTEXT: usize = 3;
-
-/// Prints; a reader that has gone away is no reason to fail.
-pub(crate) fn put(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes());
-    let _ = out.flush();
-}
-
-/// Text as it is; what a terminal must not get is escaped: control characters and broken UTF-8.
-pub(crate) fn printable(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        for letter in chunk.valid().chars() {
-            if letter.is_control() && !matches!(letter, '\n' | '\t') {
-                out.extend(letter.escape_default());
-            } else {
-                out.push(letter);
-            }
-        }
-        for byte in chunk.invalid() {
-            out.push_str(&format!("\\x{byte:02x}"));
-        }
-    }
-    out
-}
-
-/// The same on one line.
-pub(crate) fn one_line(bytes: &[u8]) -> String {
-    printable(bytes).replace('\n', "\\n").replace('\t', "\\t")
-}
 
 /// A unified diff; empty if there is no difference.
 pub(crate) fn diff(before: &[u8], after: &[u8], names: (&str, &str)) -> String {
@@ -50,16 +21,31 @@ pub(crate) fn diff(before: &[u8], after: &[u8], names: (&str, &str)) -> String {
         .to_string()
 }
 
+/// A time for a person: milliseconds below a second.
+pub(crate) fn duration(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    if seconds < 1.0 { format!("{:.1} ms", seconds * 1000.0) } else { format!("{seconds:.2} s") }
+}
+
+/// Base64 as MIME has it, on one line.
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for place in 0..4 {
+            let index = bits >> (18 - 6 * place) & 63;
+            let letter = LETTERS[usize::try_from(index).unwrap_or(0)];
+            out.push(if place > group.len() { '=' } else { char::from(letter) });
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn terminals_get_text_only() {
-        let nasty = b"caf\xc3\xa9\tb\x1b[2Jc\xff\r\nd";
-        assert_eq!(printable(nasty), "café\tb\\u{1b}[2Jc\\xff\\r\nd");
-        assert_eq!(one_line(nasty), "café\\tb\\u{1b}[2Jc\\xff\\r\\nd");
-    }
 
     #[test]
     fn differences_are_shown_in_unified_form() {
@@ -68,5 +54,26 @@ mod tests {
             diff(b"a\nb\n", b"a\nc\n", ("x", "y")),
             "--- x\n+++ y\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n"
         );
+    }
+
+    #[test]
+    fn times_have_a_unit() {
+        assert_eq!(duration(Duration::from_micros(1234)), "1.2 ms");
+        assert_eq!(duration(Duration::from_millis(61_500)), "61.50 s");
+    }
+
+    #[test]
+    fn base64_is_that_of_the_standard() {
+        for (text, coded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
+            assert_eq!(base64(text.as_bytes()), coded);
+        }
+        assert_eq!(base64(b"\xff\xfe\xfd"), "//79");
     }
 }

@@ -4,21 +4,41 @@ use std::fmt;
 
 use super::Reply;
 use crate::wire::flags::{action, describe, protocol};
+use crate::wire::text::{one_line, printable};
 
-/// One line for a person; bytes that are not text are escaped.
+/// Stages by their numbers in symbol lists (`SMFIM_*`).
+const STAGES: [&str; 7] = ["connect", "helo", "mail", "rcpt", "data", "eom", "eoh"];
+
+/// The lists of macros that a milter asks for, in words.
+fn lists(mut symbols: &[u8]) -> String {
+    let mut out = String::new();
+    while let Some((number, rest)) = symbols.split_first_chunk::<4>() {
+        let number = u32::from_be_bytes(*number);
+        let end = rest.iter().position(|byte| *byte == 0).unwrap_or(rest.len());
+        let stage = usize::try_from(number).ok().and_then(|number| STAGES.get(number));
+        let stage = stage.map_or_else(|| number.to_string(), |stage| (*stage).to_owned());
+        out.push_str(&format!(", macros at {stage} \"{}\"", one_line(&rest[..end])));
+        symbols = rest.get(end + 1..).unwrap_or_default();
+    }
+    out
+}
+
+/// One line for a person; bytes that are not text are escaped. With `#`, line feeds and tabs stay.
 impl fmt::Display for Reply<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).escape_debug().to_string();
+        let lines = f.alternate();
+        let text = |bytes: &[u8]| if lines { printable(bytes) } else { one_line(bytes) };
         let with = |arguments: &Option<&[u8]>| match arguments {
             Some(arguments) => format!(" {}", text(arguments)),
             None => String::new(),
         };
         match self {
-            Reply::Negotiate { version, actions, protocol: steps, .. } => write!(
+            Reply::Negotiate { version, actions, protocol: steps, symbols } => write!(
                 f,
-                "version {version}, actions {}, protocol {}",
+                "version {version}, actions {}, protocol {}{}",
                 describe(*actions, action::NAMES),
-                describe(*steps, protocol::NAMES)
+                describe(*steps, protocol::NAMES),
+                lists(symbols)
             ),
             Reply::Continue => f.write_str("continue"),
             Reply::Accept => f.write_str("accept"),
