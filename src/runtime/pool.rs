@@ -4,10 +4,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
-
 use super::crew::Crew;
 use super::log::Log;
+use super::queue::Queue;
 use super::stop::Control;
 use crate::sys::jitter::Mutex;
 use crate::sys::log::Priority;
@@ -36,8 +35,7 @@ pub(super) enum Next {
 /// The threads that do the work of one kind.
 #[derive(Debug)]
 pub(super) struct Pool<W> {
-    sender: Sender<Order<W>>,
-    receiver: Receiver<Order<W>>,
+    orders: Queue<Order<W>>,
     crew: Mutex<Crew>,
     /// Threads that run what the filter has registered for their end, which may take long.
     ending: Mutex<Vec<Thread>>,
@@ -50,9 +48,8 @@ pub(super) struct Pool<W> {
 impl<W> Pool<W> {
     /// A pool of `limit` threads at most.
     pub(super) fn new(limit: usize, log: Arc<Log>, control: &'static Control) -> Pool<W> {
-        let (sender, receiver) = unbounded();
         let (crew, ending) = (Mutex::default(), Mutex::default());
-        Pool { sender, receiver, crew, ending, limit, log, control }
+        Pool { orders: Queue::new(), crew, ending, limit, log, control }
     }
 
     /// Threads that exist.
@@ -71,8 +68,7 @@ impl<W> Pool<W> {
         crew.dismissed = true;
         for _ in 0..crew.live {
             crew.queued += 1;
-            // The receiver lives as long as the pool.
-            let _sent = self.sender.send(Order::Leave);
+            self.orders.put(Order::Leave);
         }
     }
 
@@ -87,8 +83,8 @@ impl<W> Pool<W> {
     /// Waits for work; `None` when it is time to end. The thread is counted as idle already.
     fn next(&self, number: u64) -> Option<W> {
         loop {
-            match self.receiver.recv_timeout(IDLE_MAX) {
-                Ok(order) => {
+            match self.orders.take(IDLE_MAX) {
+                Some(order) => {
                     let mut crew = self.crew.lock();
                     crew.idle -= 1;
                     crew.queued -= 1;
@@ -100,7 +96,7 @@ impl<W> Pool<W> {
                         }
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => {
+                None => {
                     let mut crew = self.crew.lock();
                     // Work that has been queued counts on the threads that wait.
                     if crew.has_free() {
@@ -109,7 +105,6 @@ impl<W> Pool<W> {
                         return None;
                     }
                 }
-                Err(RecvTimeoutError::Disconnected) => return None,
             }
         }
     }
@@ -146,8 +141,7 @@ pub(super) trait Employer: Send + Sync + Sized + 'static {
 
     /// Sends work for which a thread was reserved.
     fn send(&self, work: Self::Work) {
-        // The receiver lives as long as the pool.
-        let _sent = self.pool().sender.send(Order::Do(work));
+        self.pool().orders.put(Order::Do(work));
     }
 
     /// Reserves a thread for work that will be sent: one that waits, or a new one.
