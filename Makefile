@@ -5,7 +5,9 @@
 #   make install              see the variables below; builds nothing, so root needs no cargo
 #   make installcheck         compiles a milter against what was installed, and plays it a message
 #   make uninstall
-#   make dist                 source and crates in two archives, below $(TARGET_DIR)/dist
+#   make dist                 source, crates, and crates of the tests in three archives, below $(TARGET_DIR)/dist
+#   make apkbuild             Alpine's APKBUILD with the sums of these archives, beside them
+#   make copyright            says anew whose the crates are, after Cargo.lock has changed
 #
 # Works with GNU make and BSD make. docs/packaging.md tells more.
 
@@ -17,6 +19,7 @@ INCLUDEDIR = $(PREFIX)/include
 DATADIR = $(PREFIX)/share
 MANDIR = $(DATADIR)/man
 PKGCONFIGDIR = $(LIBDIR)/pkgconfig
+LICENSEDIR = $(DATADIR)/licenses/libmilter
 DESTDIR =
 
 # Name in the dynamic section; the installed files follow it. Debian and Ubuntu: libmilter.so.1.0.1.
@@ -47,12 +50,11 @@ TRIPLE = $$(test -z "$(TARGET)" || echo --target $(TARGET))
 all: lib tool
 
 # Without an rlib beside them (cargo rustc --crate-type) the libraries are optimised at link time.
-# Where they are built does not show in them; scripts/reproducible.sh compares.
+# Where they are built does not show in them: scripts/rustc.sh; scripts/reproducible.sh compares.
 # The plus signs hand make's -j on to cargo.
 lib:
 	+LIBMILTER_SONAME=$(SONAME) $(CARGO) rustc --release $(CARGO_FLAGS) $(TRIPLE) --target-dir $(TARGET_DIR) \
-		--package libmilter --lib --crate-type cdylib --crate-type staticlib \
-		-- --remap-path-prefix="$$PWD=/usr/src/libmilter"
+		--package libmilter --lib --crate-type cdylib --crate-type staticlib
 	echo $(SONAME) >$(BUILT)/libmilter.soname
 	@mkdir -p $(BUILT)/installed
 	LD="$(LD)" OBJCOPY="$(OBJCOPY)" AR="$(AR)" packaging/archive.sh $(BUILT)/libmilter.a $(BUILT)/installed/libmilter.a
@@ -67,18 +69,26 @@ check:
 install:
 	@INSTALL="$(INSTALL)" DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" EXEC_PREFIX="$(EXEC_PREFIX)" \
 		BINDIR="$(BINDIR)" LIBDIR="$(LIBDIR)" INCLUDEDIR="$(INCLUDEDIR)" DATADIR="$(DATADIR)" \
-		MANDIR="$(MANDIR)" PKGCONFIGDIR="$(PKGCONFIGDIR)" LIBS_PRIVATE="$(LIBS_PRIVATE)" \
+		MANDIR="$(MANDIR)" PKGCONFIGDIR="$(PKGCONFIGDIR)" LICENSEDIR="$(LICENSEDIR)" LIBS_PRIVATE="$(LIBS_PRIVATE)" \
 		packaging/install.sh install "$(BUILT)" $(SENDMAIL_VERSION)
 
 uninstall:
 	@DESTDIR="$(DESTDIR)" BINDIR="$(BINDIR)" LIBDIR="$(LIBDIR)" INCLUDEDIR="$(INCLUDEDIR)" \
-		DATADIR="$(DATADIR)" MANDIR="$(MANDIR)" PKGCONFIGDIR="$(PKGCONFIGDIR)" \
+		DATADIR="$(DATADIR)" MANDIR="$(MANDIR)" PKGCONFIGDIR="$(PKGCONFIGDIR)" LICENSEDIR="$(LICENSEDIR)" \
 		packaging/install.sh uninstall "$(BUILT)"
 
 installcheck:
 	@packaging/installcheck.sh "$(DESTDIR)" "$(PKGCONFIGDIR)" "$(DATADIR)" "$(BINDIR)"
 
 dist:
-	packaging/dist.sh "$(TARGET_DIR)/dist"
+	CARGO="$(CARGO)" packaging/dist.sh "$(TARGET_DIR)/dist"
 
-.PHONY: all lib tool check install uninstall installcheck dist
+apkbuild:
+	packaging/apkbuild.sh "$(TARGET_DIR)/dist"
+
+copyright:
+	rm -rf "$(TARGET_DIR)/crates"
+	CARGO="$(CARGO)" packaging/vendor.sh "$(TARGET_DIR)/crates"
+	packaging/copyright.sh update "$(TARGET_DIR)/crates"
+
+.PHONY: all lib tool check install uninstall installcheck dist apkbuild copyright

@@ -36,7 +36,9 @@ groups=
 # shellcheck disable=SC2046,SC2086 # words
 "$ld" -r $groups $(sed 's/^/-u /' "$names") -o "$work/all.o" "$from" ||
     fail "$ld can't join what is in $from; for another machine, set LD, OBJCOPY and AR to its tools or to LLVM's"
-"$objcopy" --keep-global-symbols="$names" "$work/all.o" "$work/libmilter.o" ||
+# Without link-time optimisation, objects have LLVM's code of their crates with them, of which plug-ins of ar
+# and ld for another LLVM make nothing good once it is joined.
+"$objcopy" --keep-global-symbols="$names" -R .llvmbc -R .llvmcmd "$work/all.o" "$work/libmilter.o" ||
     fail "$objcopy can't make names local; for another machine, set OBJCOPY to its objcopy or to llvm-objcopy"
 (cd "$work" && "${AR:-ar}" rcs libmilter.a libmilter.o) || fail "${AR:-ar} can't make $to"
 mv "$work/libmilter.a" "$to"

@@ -4,8 +4,8 @@
 #   install.sh install BUILT SENDMAIL_VERSION      BUILT: cargo's directory with libmilter.so
 #   install.sh uninstall BUILT
 #
-# The directories come in DESTDIR, PREFIX, EXEC_PREFIX, BINDIR, LIBDIR, INCLUDEDIR, DATADIR, MANDIR and
-# PKGCONFIGDIR, the program to copy with in INSTALL, libraries for static linking in LIBS_PRIVATE.
+# The directories come in DESTDIR, PREFIX, EXEC_PREFIX, BINDIR, LIBDIR, INCLUDEDIR, DATADIR, MANDIR,
+# LICENSEDIR and PKGCONFIGDIR, the program to copy with in INSTALL, libraries for static linking in LIBS_PRIVATE.
 set -eu
 
 fail() {
@@ -38,14 +38,25 @@ names() {
     done
 }
 
+# A directory as milter.pc names it: relative to one of its variables, so that a tree that was moved, and
+# "pkg-config --define-prefix", need no other file: below DIRECTORY VARIABLE PATH
+below() {
+    case $3 in
+    "$1") echo "\${$2}" ;;
+    "${1%/}"/*) echo "\${$2}/${3#"${1%/}"/}" ;;
+    *) echo "$3" ;;
+    esac
+}
+
 pkg_config() {
-    sed -e "s|@PREFIX@|$PREFIX|" -e "s|@EXEC_PREFIX@|$EXEC_PREFIX|" -e "s|@LIBDIR@|$LIBDIR|" \
-        -e "s|@INCLUDEDIR@|$INCLUDEDIR|" -e "s|@VERSION@|$1|" -e "s|@LIBS_PRIVATE@|$LIBS_PRIVATE|" \
+    sed -e "s|@PREFIX@|$PREFIX|" -e "s|@EXEC_PREFIX@|$(below "$PREFIX" prefix "$EXEC_PREFIX")|" \
+        -e "s|@LIBDIR@|$(below "$EXEC_PREFIX" exec_prefix "$LIBDIR")|" \
+        -e "s|@INCLUDEDIR@|$(below "$PREFIX" prefix "$INCLUDEDIR")|" -e "s|@VERSION@|$1|" -e "s|@LIBS_PRIVATE@|$LIBS_PRIVATE|" \
         packaging/milter.pc.in
 }
 
 install_all() {
-    put 755 -d "$bin" "$lib" "$pc" "$include/libmilter" "$share/pkgconfig" "$man/man1" "$man/man3"
+    put 755 -d "$bin" "$lib" "$pc" "$include/libmilter" "$share/pkgconfig" "$man/man1" "$man/man3" "$licenses"
     put 755 "$built/milter-try" "$bin"
     put 755 "$built/libmilter.so" "$lib/$file"
     for link in "$soname" libmilter.so; do
@@ -56,18 +67,36 @@ install_all() {
     pkg_config "$1" >"$pc/milter.pc"
     chmod 644 "$pc/milter.pc"
     put 644 packaging/libmilter.pc "$share/pkgconfig"
+    # Notices that have to go with what was compiled from the crates.
+    put 644 LICENSE-MIT LICENSE-APACHE "$licenses"
+    grep -v @ADDRESS@ packaging/debian/copyright >"$licenses/copyright"
+    chmod 644 "$licenses/copyright"
     for section in 1 3; do
         for page in $(names man/*.$section); do
             put 644 "man/$page" "$man/man$section"
         done
     done
     echo "installed $lib/$file; $include/libmilter; $pc/milter.pc; $bin/milter-try"
-    [ -n "${DESTDIR:-}" ] || echo "run ldconfig as root if $LIBDIR is a directory of the system's loader"
+    [ -n "${DESTDIR:-}" ] || left_to_do
+}
+
+# The two commands that make a milter run with it, and what they mean.
+left_to_do() {
+    cat <<TEXT
+Left to do, as root:
+    ldconfig                         # the loader learns of $LIBDIR/$file
+    systemctl restart MILTER         # each milter that is to use it, opendkim for instance
+Where the loader looks into $LIBDIR first, every milter of this machine that asks for $soname runs with
+this library once it is restarted: "ldconfig -p | grep libmilter" shows whose comes first. To go back:
+make uninstall, and the same two commands.
+TEXT
 }
 
 uninstall_all() {
     rm -f "$bin/milter-try" "$lib/$file" "$lib/$soname" "$lib/libmilter.so" "$lib/libmilter.a" \
-        "$pc/milter.pc" "$share/pkgconfig/libmilter.pc"
+        "$pc/milter.pc" "$share/pkgconfig/libmilter.pc" \
+        "$licenses/LICENSE-MIT" "$licenses/LICENSE-APACHE" "$licenses/copyright"
+    [ ! -d "$licenses" ] || rmdir "$licenses" || true
     for header in $(names include/libmilter/*.h); do
         rm -f "$include/libmilter/$header"
     done
@@ -88,6 +117,7 @@ pc=${DESTDIR:-}$PKGCONFIGDIR
 include=${DESTDIR:-}$INCLUDEDIR
 share=${DESTDIR:-}$DATADIR
 man=${DESTDIR:-}$MANDIR
+licenses=${DESTDIR:-}$LICENSEDIR
 soname=$(cat "$built/libmilter.soname" 2>/dev/null) ||
     fail "$built/libmilter.soname is not there: run make first, with the same TARGET and TARGET_DIR"
 file=$(file_of "$soname")

@@ -2,7 +2,7 @@
 # Bare Debian systems in directories, to try things as on a new machine. Needs root or sudo.
 #
 #   chroot.sh make DIR [RELEASE]   a minimal Debian with nothing else in it; RELEASE: bookworm (Debian 12,
-#                                  the default) or trixie (13)
+#                                  the default), trixie (13) or sid
 #   chroot.sh copy DIR DIR2        another one, with what was installed in the first
 #   chroot.sh run DIR [-o] [-u USER] [-b FROM:TO]... [-e NAME=VALUE]... COMMAND...
 #                                  runs a command in it, as root in /work if there is one, as USER in its
@@ -51,6 +51,8 @@ find_mirrors() {
 sources() {
     for kind in deb deb-src; do
         echo "$kind $mirror $suite main"
+        # All that is new goes into it at once.
+        [ "$suite" != sid ] || continue
         echo "$kind $mirror $suite-updates main"
         [ -z "$security" ] || echo "$kind $security $suite-security main"
     done
@@ -86,6 +88,9 @@ packed() {
     printf '#!/bin/sh\nexit 101\n' >"$made/usr/sbin/policy-rc.d"
     chmod 755 "$made/usr/sbin/policy-rc.d"
     sources >"$made/etc/apt/sources.list"
+    # The lists of sid hold for a week, and a mirror may be behind for longer. No stable release's do, whose
+    # mirrors are refused when they are.
+    [ "$suite" != sid ] || echo 'Acquire::Check-Valid-Until "false";' >"$made/etc/apt/apt.conf.d/90sid"
     rm -f "$made"/var/cache/apt/archives/*.deb "$made"/var/lib/apt/lists/*_*
     tar --numeric-owner --one-file-system -C "$made" -cf "$tarball.new" .
     mv "$tarball.new" "$tarball"

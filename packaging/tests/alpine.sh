@@ -1,7 +1,7 @@
 #!/bin/sh
 # In a Debian chroot without network: runs the functions of the APKBUILD as abuild does.
 #
-# Reads /work/dist and /packaging. Debian has no abuild; the stand-ins below do what its functions of the
+# Reads /work/dist and /work/packaging. Debian has no abuild; the stand-ins below do what its functions of the
 # same names do, as far as this APKBUILD needs.
 # shellcheck disable=SC2034,SC2154 # variables for and from the APKBUILD
 set -eu
@@ -20,7 +20,7 @@ pkgdir=$pkgbasedir/libmilter-rs
 rm -rf /work/alpine
 mkdir -p "$srcdir" "$pkgdir"
 # shellcheck source=/dev/null
-. /packaging/alpine/APKBUILD
+. /work/dist/APKBUILD
 
 default_prepare() { [ -d "$builddir" ]; }
 
@@ -41,8 +41,10 @@ default_dev() {
 
 # abuild's own splits for -static and -doc.
 static() { amove 'usr/lib/*.a'; }
-doc() { amove usr/share/man; }
+doc() { amove usr/share/man usr/share/licenses; }
 
+# As abuild does before anything else.
+(cd /work/dist && echo "$sha512sums" | sed '/^$/d' | sha512sum --quiet -c -) || fail "other sums than those of make apkbuild"
 for archive in $source; do
     [ -e "/work/dist/$archive" ] || fail "make dist does not make $archive"
     tar -C "$srcdir" -xf "/work/dist/$archive"

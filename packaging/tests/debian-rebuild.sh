@@ -35,6 +35,6 @@ cd ..
 
 depends=$(dpkg-deb -f opendkim_*.deb Depends)
 echo "$depends" | grep -q 'libmilter1\.0\.1 (>= 8\.14\.1)' || fail "the rebuilt opendkim depends on $depends"
-quietly apt-get -q install -y --no-install-recommends ./opendkim_*.deb ./libopendkim11_*.deb
+quietly apt-get -q install -y --no-install-recommends ./opendkim_*.deb ./libopendkim11*_*.deb
 echo "ok: rebuilt $(echo opendkim_*.deb), depends on $(echo "$depends" | grep -o 'libmilter[^,]*')"
 "$here/opendkim.sh"

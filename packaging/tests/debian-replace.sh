@@ -5,7 +5,8 @@
 # to Debian's library if asked. Between the two, opendkim and a milter in Python filter mail with ours.
 set -eu
 
-milters="amavisd-milter clamav-milter libsendmail-milter-perl mimedefang opendkim opendmarc python3-milter spamass-milter"
+# All that the release has of these.
+known="amavisd-milter clamav-milter libsendmail-milter-perl mimedefang opendkim opendmarc python3-milter spamass-milter"
 here=$(dirname "$0")
 
 fail() {
@@ -40,10 +41,16 @@ leaves_alone() {
     done
 }
 
+milters=
+for package in $known; do
+    ! apt-cache madison "$package" | grep -q . || milters="$milters $package"
+done
+[ "$(echo "$milters" | wc -w)" -ge 5 ] || fail "the release has only these milters:$milters"
+
 env | grep '^LD_' && fail "an LD_ variable is set"
 : >/work/apt.log
 # shellcheck disable=SC2086
-install $milters openssl
+install $milters openssl python3
 before=$(installed)
 # shellcheck disable=SC2086
 [ "$(echo "$before" | wc -l)" = "$(echo $milters | wc -w)" ] || fail "not all milters got installed: $before"
@@ -71,7 +78,35 @@ echo "ok: every symbol of libmilter is found for$checked"
 "$here/opendkim.sh"
 "$here/python-milter.sh"
 
+# The packages' own tests, with what is installed.
+install autopkgtest /work/debs/libmilter-rs-dev_*.deb gcc libc6-dev pkgconf
+mkdir /work/autopkgtest
+cp -r /work/packaging /work/examples-c /work/packaging/debian /work/autopkgtest
+autopkgtest --output-dir /work/autopkgtest.out --no-built-binaries /work/autopkgtest -- null >/work/autopkgtest.log 2>&1 || {
+    tail -n 40 /work/autopkgtest.log
+    fail "the packages' autopkgtest"
+}
+[ "$(grep -c 'PASS$' /work/autopkgtest.out/summary)" = 2 ] || fail "autopkgtest ran $(cat /work/autopkgtest.out/summary)"
+echo "ok: autopkgtest: $(tr -s ' \n' '  ' </work/autopkgtest.out/summary)"
+
+# What docs/packaging.md warns of: sendmail's -dev package brings its library along.
+apt-get -qq remove -y libmilter-rs-dev >/dev/null
+apt-get -s install libmilter-dev >/work/plan
+grep -q '^Remv libmilter-rs1\.0\.1 ' /work/plan || fail "libmilter-dev leaves our library: docs/packaging.md says otherwise"
+apt-get -s install /work/debs/libmilter-rs-dev_*.deb >/work/plan
+! grep '^Remv ' /work/plan || fail "libmilter-rs-dev removes something"
+
 install libmilter1.0.1
 [ "$(installed)" = "$before" ] || fail "going back removed milters"
 [ "$(owner)" = libmilter1.0.1 ] || fail "going back left the library of $(owner)"
 echo "ok: went back to Debian's library"
+
+# Of the README: what "make install" puts into /usr/local goes before Debian's, and away again.
+library=$(dpkg-deb --fsys-tarfile /work/debs/libmilter-rs1.0.1_*.deb | tar -t | grep 'libmilter\.so\.1\.0\.1$')
+dpkg-deb --fsys-tarfile /work/debs/libmilter-rs1.0.1_*.deb | tar -xO "$library" >/usr/local/lib/libmilter.so.1.0.1
+ldconfig
+ldd /usr/sbin/opendkim | grep -q '=> /usr/local/lib/libmilter\.so\.1\.0\.1' || fail "$(ldd /usr/sbin/opendkim | grep milter)"
+rm /usr/local/lib/libmilter.so.1.0.1
+ldconfig
+[ "$(owner)" = libmilter1.0.1 ] || fail "the loader finds the library of $(owner)"
+echo "ok: a library in /usr/local/lib goes before Debian's after ldconfig"

@@ -53,6 +53,16 @@ check() {
     sed 's/^/    /' "$top/install.log"
 }
 
+# Nothing that was built may name a directory of whoever built it: neither what make made, nor cargo alone.
+names_nobody() {
+    for directory in "${HOME:-}" "$PWD" "${CARGO_HOME:-}"; do
+        case $directory in
+        '' | / | /usr) continue ;;
+        esac
+        ! grep -rlaF "$directory/" "$1" || fail "$directory stands in the files above"
+    done
+}
+
 if ! cargo cinstall --version >/dev/null 2>&1; then
     PATH=$PATH:$cache/bin
     [ -x "$cache/bin/cargo-cinstall" ] || {
@@ -70,6 +80,9 @@ with_cargo_c . "$tree/cargo-c"
 # cargo-c installs libraries only.
 quietly cargo install --locked --path mta --bin milter-try --no-track --target-dir "$top/make" --root "$tree/cargo-c/usr"
 check "$tree/cargo-c"
+names_nobody "$tree/make/usr"
+names_nobody "$tree/cargo-c/usr"
+echo "ok: no file of either names $PWD or ${HOME:-}"
 
 contents "$tree/make" >"$top/make.list"
 contents "$tree/cargo-c" | diff "$top/make.list" - || fail "make and cargo-c install different files (above)"
@@ -84,7 +97,29 @@ diff "$top/make.pc" "$top/cargo-c.pc" || fail "different milter.pc (above)"
 # The names that a program gets from the static library.
 nm -g --defined-only "$tree/make/usr/lib64/libmilter.a" | sed -n 's/.* [A-Z] //p' | LC_ALL=C sort |
     diff c-tests/symbols.txt - || fail "the installed libmilter.a has other global names (above)"
+for file in LICENSE-MIT LICENSE-APACHE; do
+    cmp "$file" "$tree/make/usr/share/licenses/libmilter/$file" || fail "$file is not installed"
+done
+grep -q '^Files: vendor/libc/' "$tree/make/usr/share/licenses/libmilter/copyright" || fail "no notices of the crates"
 echo "ok: make and cargo-c install the same $(wc -l <"$top/make.list") files"
+
+# As Debian's; and in another place without a change.
+of_pc() {
+    PKG_CONFIG_PATH=$tree/$1/usr/lib64/pkgconfig pkg-config "$2" "$3" milter
+}
+[ "$(of_pc make --silence-errors --variable=includedir)" = /usr/include/libmilter ] ||
+    fail "milter.pc: includedir is $(of_pc make --silence-errors --variable=includedir), which is /usr/include/libmilter with Debian's"
+! sed 1d "$tree/make/usr/lib64/pkgconfig/milter.pc" | grep /usr || fail "milter.pc has the prefix in more than one line (above)"
+cp -r "$tree/make" "$tree/moved"
+of_pc moved --define-prefix --cflags | grep -qF "$tree/moved/usr/include/libmilter" || fail "milter.pc cannot be moved"
+echo "ok: milter.pc has Debian's includedir, and is right wherever it is"
+
+# What an administrator has to do after it is said, with the paths of this installation.
+make TARGET_DIR="$top/make" PREFIX="$tree/prefix" install >"$top/said"
+for words in '^ *ldconfig ' '^ *systemctl restart ' "$tree/prefix/lib/libmilter.so.1.0.1" 'make uninstall'; do
+    grep -q "$words" "$top/said" || fail "make install does not say $words"
+done
+echo "ok: make install says what is left to do"
 
 quietly with_make uninstall DESTDIR="$tree/make"
 [ -z "$(contents "$tree/make")" ] || fail "make uninstall leaves $(contents "$tree/make")"
