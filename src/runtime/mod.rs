@@ -29,7 +29,6 @@ mod output;
 mod own_thread;
 mod partial;
 mod pool;
-mod queue;
 mod receive;
 mod run;
 mod serve;

@@ -4,9 +4,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+
 use super::crew::Crew;
 use super::log::Log;
-use super::queue::Queue;
 use super::stop::Control;
 use crate::sys::jitter::Mutex;
 use crate::sys::log::Priority;
@@ -35,7 +36,8 @@ pub(super) enum Next {
 /// The threads that do the work of one kind.
 #[derive(Debug)]
 pub(super) struct Pool<W> {
-    orders: Queue<Order<W>>,
+    sender: Sender<Order<W>>,
+    receiver: Receiver<Order<W>>,
     crew: Mutex<Crew>,
     /// Threads that run what the filter has registered for their end, which may take long.
     ending: Mutex<Vec<Thread>>,
@@ -48,8 +50,9 @@ pub(super) struct Pool<W> {
 impl<W> Pool<W> {
     /// A pool of `limit` threads at most.
     pub(super) fn new(limit: usize, log: Arc<Log>, control: &'static Control) -> Pool<W> {
+        let (sender, receiver) = unbounded();
         let (crew, ending) = (Mutex::default(), Mutex::default());
-        Pool { orders: Queue::new(), crew, ending, limit, log, control }
+        Pool { sender, receiver, crew, ending, limit, log, control }
     }
 
     /// Threads that exist.
@@ -68,7 +71,8 @@ impl<W> Pool<W> {
         crew.dismissed = true;
         for _ in 0..crew.live {
             crew.queued += 1;
-            self.orders.put(Order::Leave);
+            // The receiver lives as long as the pool.
+            let _sent = self.sender.send(Order::Leave);
         }
     }
 
@@ -83,8 +87,8 @@ impl<W> Pool<W> {
     /// Waits for work; `None` when it is time to end. The thread is counted as idle already.
     fn next(&self, number: u64) -> Option<W> {
         loop {
-            match self.orders.take(IDLE_MAX) {
-                Some(order) => {
+            match self.receiver.recv_timeout(IDLE_MAX) {
+                Ok(order) => {
                     let mut crew = self.crew.lock();
                     crew.idle -= 1;
                     crew.queued -= 1;
@@ -96,7 +100,7 @@ impl<W> Pool<W> {
                         }
                     }
                 }
-                None => {
+                Err(RecvTimeoutError::Timeout) => {
                     let mut crew = self.crew.lock();
                     // Work that has been queued counts on the threads that wait.
                     if crew.has_free() {
@@ -105,6 +109,7 @@ impl<W> Pool<W> {
                         return None;
                     }
                 }
+                Err(RecvTimeoutError::Disconnected) => return None,
             }
         }
     }
@@ -141,7 +146,8 @@ pub(super) trait Employer: Send + Sync + Sized + 'static {
 
     /// Sends work for which a thread was reserved.
     fn send(&self, work: Self::Work) {
-        self.pool().orders.put(Order::Do(work));
+        // The receiver lives as long as the pool.
+        let _sent = self.pool().sender.send(Order::Do(work));
     }
 
     /// Reserves a thread for work that will be sent: one that waits, or a new one.

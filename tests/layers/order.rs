@@ -28,18 +28,7 @@ const ROWS: &[&[&str]] = &[
     // Phase, count of sessions, why the run ends; threads for any kind of work.
     &["lifecycle", "pool"],
     &["output", "signals"],
-    &[
-        "crew",
-        "queue",
-        "deadlines",
-        "estimates",
-        "log",
-        "lost",
-        "options",
-        "partial",
-        "stop",
-        "turn",
-    ],
+    &["crew", "deadlines", "estimates", "log", "lost", "options", "partial", "stop", "turn"],
 ];
 
 /// Path of a file from the root of the package, with its name in the table.
