@@ -44,7 +44,7 @@ fn message(client: &mut Client, random: &mut fastrand::Rng) -> Outcome {
     }
     assert_eq!(ask(client, b'N', &[])?, 'c');
     for _ in 0..random.usize(..4) {
-        client.queue(b'B', &vec![b'x'; random.usize(..65_535)]);
+        client.queue(b'B', &vec![b'x'; random.usize(1..65_535)]);
         client.flush()?;
         assert_eq!(client.read_owned(BOUND)?.letter, b'c');
     }
