@@ -72,6 +72,11 @@ impl Crew {
         self.leaving.push(number);
     }
 
+    /// Threads that have nothing left to do but end, and were not taken out.
+    pub(super) fn leaving(&self) -> usize {
+        self.leaving.len()
+    }
+
     /// Takes out the threads that have nothing left to do but end, to be joined.
     pub(super) fn take_leaving(&mut self) -> Vec<Thread> {
         let Crew { leaving, threads, .. } = self;
@@ -130,9 +135,10 @@ mod tests {
         crew.retire(number);
         assert_eq!(crew.live, 0);
         assert!(crew.take_leaving().is_empty());
+        assert_eq!(crew.leaving(), 1, "it is waited for all the same");
         crew.started(number, spawn("test", || {}).unwrap());
         let ended = crew.take_leaving();
-        assert_eq!((ended.len(), crew.take_leaving().len()), (1, 0));
+        assert_eq!((ended.len(), crew.leaving(), crew.take_leaving().len()), (1, 0, 0));
         ended.into_iter().for_each(Thread::join);
     }
 }

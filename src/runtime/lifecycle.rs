@@ -1,7 +1,6 @@
 //! How far a run has come, and which sessions it has.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use super::stop::{Control, Level};
 use crate::sys::clock;
 use crate::sys::jitter::{Mutex, jitter};
 use crate::sys::log::Priority;
+use crate::sys::sync::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 /// How far a run has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]

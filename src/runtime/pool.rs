@@ -4,13 +4,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
-
 use super::crew::Crew;
 use super::log::Log;
 use super::stop::Control;
 use crate::sys::jitter::Mutex;
 use crate::sys::log::Priority;
+use crate::sys::queue::{Receiver, RecvTimeoutError, Sender, unbounded};
 use crate::sys::thread::{self, Thread, spawn};
 
 /// How long a thread without work stays.
@@ -81,7 +80,8 @@ impl<W> Pool<W> {
         let mut ending = self.ending.lock();
         ending.append(&mut self.crew.lock().take_leaving());
         *ending = ending.drain(..).filter_map(|thread| thread.try_join().err()).collect();
-        ending.len()
+        // Looked at last: one that has just been joined may have started another, and entered its handle.
+        ending.len() + self.crew.lock().leaving()
     }
 
     /// Waits for work; `None` when it is time to end. The thread is counted as idle already.

@@ -1,8 +1,8 @@
 //! Asking a run to stop: from a callback, another thread, or a signal handler.
 
 use std::io;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
+use crate::sys::sync::{AtomicU8, AtomicU32, Ordering};
 use crate::sys::waker::{ProcessWaker, Waker};
 
 /// How urgently a run is to stop.
@@ -70,10 +70,9 @@ impl Control {
     #[must_use]
     pub fn claim(&self) -> Option<Running<'_>> {
         let process = std::process::id();
-        let before = self.running.swap(process, Ordering::AcqRel);
-        if before == process {
-            return None;
-        }
+        // Whoever comes while a run is under way writes nothing.
+        let claim = |before| (before != process).then_some(process);
+        let before = self.running.fetch_update(Ordering::AcqRel, Ordering::Acquire, claim).ok()?;
         if before != 0 && self.asked.load(Ordering::Relaxed) != process {
             // Forked while its parent's run was under way: what the parent was asked is not the
             // child's affair.

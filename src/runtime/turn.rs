@@ -1,9 +1,8 @@
 //! Who owns a loop: a count of turns that two threads may try to end. And whether somebody waits for
 //! a turn to begin.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
 use crate::sys::jitter::jitter;
+use crate::sys::sync::{AtomicBool, AtomicU64, Ordering};
 
 /// Whether the owner is in a turn, and which one: a count of turns with the lowest bit set during
 /// one.

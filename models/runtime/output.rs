@@ -1,0 +1,26 @@
+//! The socket of a session.
+
+use crate::sys::Socket;
+use crate::sys::poller::Source;
+
+#[derive(Debug)]
+pub(super) struct SocketOutput {
+    pub(super) session: u64,
+    pub(super) socket: Socket,
+}
+
+impl SocketOutput {
+    pub(super) fn lost(&self) {
+        panic!("a session left its loop without having been watched");
+    }
+
+    pub(super) fn found(&self) {}
+
+    pub(super) fn unwatched(&self, _: &std::io::Error) {}
+}
+
+impl Source for SocketOutput {
+    fn id(&self) -> usize {
+        self.socket.number()
+    }
+}
