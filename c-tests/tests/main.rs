@@ -55,6 +55,7 @@ mod runtime_stress;
 mod runtime_stuck;
 mod runtime_support;
 mod runtime_takeover;
+mod runtime_threads;
 mod runtime_throw;
 mod runtime_timeouts;
 mod sanitizer;

@@ -106,7 +106,7 @@ impl<F: Filter + 'static> Home<'_, F> {
             // Its callback has ended this thread; the loop goes on with another.
             this.remove(slot, &connection.output);
             this.give_up();
-            run.dispatch(Work::Loop(index));
+            run.service.lifecycle.control.wake();
             return false;
         }
         if !mine {

@@ -9,6 +9,7 @@ use super::lifecycle::Phase;
 use super::options::Limits;
 use super::output::SocketOutput;
 use super::slots::{Slot, Slots};
+use super::tenure::{Seat, Tenure};
 use super::turn::Turn;
 use crate::net::listener::Listener;
 use crate::sys::clock::Time;
@@ -43,6 +44,14 @@ pub(super) enum Due {
     Nothing(Option<Time>),
 }
 
+/// A session that a loop does not take in.
+pub(super) enum Refused {
+    /// The loop has no thread; another one may take it.
+    Parked(Box<Connection>),
+    /// It is to end rather than to wait, or can't be watched.
+    ToEnd(Box<Connection>),
+}
+
 /// An event loop.
 #[derive(Debug)]
 pub(super) struct EventLoop {
@@ -51,8 +60,8 @@ pub(super) struct EventLoop {
     pub(super) turn: Turn,
     state: Mutex<State>,
     sessions: AtomicUsize,
-    /// A thread owns the loop.
-    owned: AtomicBool,
+    /// Whether a thread owns the loop.
+    seat: Seat,
     /// The owner has found that its poller is lost, and looks at the phase every now and then.
     polls: AtomicBool,
     /// The owner's state, where it can be seen.
@@ -70,7 +79,7 @@ impl EventLoop {
             turn: Turn::default(),
             state: Mutex::new(state),
             sessions: AtomicUsize::new(0),
-            owned: AtomicBool::new(false),
+            seat: Seat::default(),
             polls: AtomicBool::new(false),
             owner: Mutex::new(None),
             waker_lost: AtomicBool::new(false),
@@ -129,12 +138,39 @@ impl EventLoop {
     /// For the thread that becomes the owner.
     pub(super) fn own(&self) {
         *self.owner.lock() = StateView::own();
-        self.owned.store(true, Ordering::Relaxed);
+        self.seat.set(Tenure::Owned);
     }
 
     /// For the owner, that it leaves the loop to another thread.
     pub(super) fn give_up(&self) {
-        self.owned.store(false, Ordering::Relaxed);
+        self.seat.set(Tenure::Vacant);
+    }
+
+    /// For the supervisor, that a thread will own the loop.
+    pub(super) fn promise(&self) {
+        self.state.lock().slots.open();
+        self.seat.set(Tenure::Promised);
+    }
+
+    /// For the supervisor, that a loop without a thread is to have no sessions until it has one; they
+    /// are to be taken out.
+    pub(super) fn park(&self) {
+        self.state.lock().slots.close();
+        self.seat.set(Tenure::Parked);
+    }
+
+    /// Takes a session out of a parked loop.
+    pub(super) fn evict(&self) -> Option<Box<Connection>> {
+        let mut state = self.state.lock();
+        let slot = state.slots.pop_waiting()?;
+        let connection = state.slots.reclaim(slot);
+        self.vacate(&mut state, slot);
+        connection
+    }
+
+    /// Whether it has a thread.
+    pub(super) fn tenure(&self) -> Tenure {
+        self.seat.get()
     }
 
     /// Whether the owner could run if the system let it, rather than waits for something.
@@ -161,24 +197,29 @@ impl EventLoop {
 
     /// Whether a thread owns the loop, rather than none could be had for it.
     pub(super) fn is_owned(&self) -> bool {
-        self.owned.load(Ordering::Relaxed)
+        self.seat.get() == Tenure::Owned
     }
 
     /// Starts or resumes accepting.
     pub(super) fn listen(&self, listener: &Listener) -> std::io::Result<()> {
-        self.poller.add(listener, LISTENER_KEY, true)
+        match self.poller.add(listener, LISTENER_KEY, true) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+            added => added,
+        }
     }
 
     /// Takes in a session that waits for its MTA; `own` if the calling thread owns the loop.
     ///
-    /// Gives it back if it is to end rather than to wait, or can't be watched.
-    pub(super) fn insert(
-        &self,
-        connection: Box<Connection>,
-        own: bool,
-    ) -> Result<(), Box<Connection>> {
+    /// Gives it back if the loop was parked, or if it is to end rather than to wait, or can't be watched.
+    pub(super) fn insert(&self, connection: Box<Connection>, own: bool) -> Result<(), Refused> {
         let output = Arc::clone(&connection.output);
-        let ticket = self.state.lock().slots.enter(connection)?;
+        let ticket = {
+            let mut state = self.state.lock();
+            if state.slots.is_closed() {
+                return Err(Refused::Parked(connection));
+            }
+            state.slots.enter(connection).map_err(Refused::ToEnd)?
+        };
         self.sessions.fetch_add(1, Ordering::Relaxed);
         // Not under the lock: what can be read already wakes the owner, who needs it at once. It
         // may serve the session, and the session may even be back in another slot, before the next
@@ -200,8 +241,10 @@ impl EventLoop {
                         output.found();
                     }
                     output.unwatched(&error);
+                } else if state.slots.is_closed() {
+                    return Err(Refused::Parked(connection));
                 }
-                Err(connection)
+                Err(Refused::ToEnd(connection))
             }
         }
     }
@@ -283,6 +326,16 @@ impl EventLoop {
     /// Does not accept for a while.
     pub(super) fn pause(&self, now: Time, span: Duration) {
         self.state.lock().accept_after = now.after(span);
+    }
+
+    /// Has the owner look at the listener, which the thread of another loop may have been woken for, in
+    /// vain; unless accepting is paused.
+    pub(super) fn listen_again(&self, listener: &Listener) {
+        if self.state.lock().accept_after.is_none() {
+            self.ignore(listener);
+            // Whoever runs out of memory here gets the next connection's wake-up, or one of the others.
+            let _listens = self.listen(listener);
+        }
     }
 
     /// Stops watching the listener.

@@ -28,6 +28,7 @@ mod options;
 mod output;
 mod own_thread;
 mod partial;
+mod placement;
 mod pool;
 mod receive;
 mod run;
@@ -38,6 +39,7 @@ mod slots;
 mod spare;
 mod stop;
 mod supervisor;
+mod tenure;
 mod turn;
 mod work;
 

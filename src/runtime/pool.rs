@@ -134,14 +134,23 @@ pub(super) trait Employer: Send + Sync + Sized + 'static {
     /// Does work on the calling thread, which belongs to the pool.
     fn perform(self: &Arc<Self>, work: Self::Work, desk: &mut Self::Desk) -> Next;
 
+    /// Takes note that a thread of the pool waits for work.
+    fn at_rest(&self) {}
+
     /// Gives work to a thread at once: one that waits, or a new one.
     ///
     /// If no thread can be had, the work waits for the first that becomes free.
     fn dispatch(self: &Arc<Self>, work: Self::Work) {
-        if !self.reserve() {
-            self.pool().crew.lock().queued += 1;
+        let pool = self.pool();
+        let reserved = self.reserve();
+        if !reserved {
+            pool.crew.lock().queued += 1;
         }
         self.send(work);
+        if !reserved && pool.live() < pool.limit {
+            // Somebody is to try again.
+            pool.control.wake();
+        }
     }
 
     /// Sends work for which a thread was reserved.
@@ -222,6 +231,8 @@ fn work_on<E: Employer>(employer: &Arc<E>, number: u64) {
             break;
         }
         crew.idle += 1;
+        drop(crew);
+        employer.at_rest();
     }
     // The supervisor may be waiting for threads to end.
     pool.control.wake();

@@ -2,12 +2,13 @@
 
 use super::connection::Connection;
 use super::entrance::Entrance;
-use super::event_loop::EventLoop;
+use super::event_loop::{EventLoop, Refused};
 use super::lifecycle::Phase;
 use super::lost::Lost;
 use super::own_thread::Stops;
 use super::pool::Pool;
 use super::service::Service;
+use super::tenure::Tenure;
 use super::turn::Parked;
 use crate::session::Filter;
 
@@ -81,14 +82,26 @@ impl<F: Filter> Run<F> {
     /// back if it is to end rather than to wait: the run is stopping, or it can't be watched.
     pub(super) fn attach(
         &self,
-        connection: Box<Connection>,
+        mut connection: Box<Connection>,
         home: usize,
         own: bool,
     ) -> Result<(), Box<Connection>> {
-        let candidates = self.loops.iter().enumerate();
-        match candidates.min_by_key(|(n, l)| (!l.is_owned(), l.sessions(), *n != home)) {
-            Some((n, event_loop)) => event_loop.insert(connection, own && n == home),
-            None => Err(connection),
+        let places = || self.loops.iter().enumerate().map(|(n, l)| (n, l, l.tenure()));
+        loop {
+            let candidates = places().filter(|(_, _, tenure)| *tenure != Tenure::Parked);
+            let best = candidates.min_by_key(|(n, l, tenure)| (*tenure, l.sessions(), *n != home));
+            let Some((n, event_loop, _)) = best else { return Err(connection) };
+            match event_loop.insert(connection, own && n == home) {
+                Ok(()) => return Ok(()),
+                // Just now. There always is one that is not.
+                Err(Refused::Parked(back)) => connection = back,
+                Err(Refused::ToEnd(back)) => return Err(back),
+            }
         }
+    }
+
+    /// Whether sessions of some loop wait for it to get a thread.
+    pub(super) fn has_vacancy(&self) -> bool {
+        self.loops.iter().any(|event_loop| event_loop.tenure() == Tenure::Vacant)
     }
 }

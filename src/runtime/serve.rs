@@ -9,8 +9,9 @@ use super::log::Log;
 use super::lost::Lost;
 use super::options::{Options, Threads};
 use super::own_thread::Stops;
-use super::pool::{Employer, Pool};
-use super::run::{Run, Work};
+use super::placement::offer;
+use super::pool::Pool;
+use super::run::Run;
 use super::service::Service;
 use super::signals::SignalThread;
 use super::stop::Running;
@@ -109,8 +110,9 @@ pub fn serve<F: Filter + 'static>(
     for event_loop in &run.loops {
         run.entrance.open(event_loop).map_err(start("Couldn't watch the listener"))?;
     }
-    for index in 0..run.loops.len() {
-        run.dispatch(Work::Loop(index));
+    for (index, event_loop) in run.loops.iter().enumerate() {
+        // Those that get none are seen to by the supervisor.
+        let _staffed = offer(&run, index, event_loop);
     }
     if run.pool.live() == 0 {
         let error = io::ErrorKind::WouldBlock.into();

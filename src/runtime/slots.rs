@@ -45,6 +45,8 @@ pub(super) struct Slots {
     sweep: u32,
     /// The phase the loop has taken note of.
     phase: Phase,
+    /// Its sessions are to go elsewhere.
+    closed: bool,
 }
 
 impl Slots {
@@ -86,20 +88,20 @@ impl Slots {
     /// Takes note that a session is being `watched`, or can't be; its deadline, if it has one that
     /// the owner does not know of.
     ///
-    /// Gives the session back if it is to end, for the phase or for not being watched. Its slot is
-    /// then to be vacated.
+    /// Gives the session back if it is to end, for the phase or for not being watched, or to go
+    /// elsewhere. Its slot is then to be vacated.
     pub(super) fn arrive(
         &mut self,
         ticket: Ticket,
         watched: bool,
     ) -> Result<Option<Time>, Box<Connection>> {
-        let phase = self.phase;
+        let (phase, closed) = (self.phase, self.closed);
         // It may have had its turn, and even have been let go of, already.
         let place = self.get_mut(ticket.slot).filter(|place| place.entry == ticket.entry);
         let Some(place) = place else { return Ok(None) };
         place.arrived = true;
         if let Some(connection) =
-            place.connection.take_if(|connection| !watched || connection.must_end(phase))
+            place.connection.take_if(|c| closed || !watched || c.must_end(phase))
         {
             return Err(connection);
         }
@@ -130,6 +132,32 @@ impl Slots {
     /// Takes a session out that is to have no turn in its loop any more.
     pub(super) fn reclaim(&mut self, slot: u32) -> Option<Box<Connection>> {
         self.get_mut(slot)?.connection.take()
+    }
+
+    /// Takes no sessions from now on; those that wait are to be popped.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+        self.sweep = (0..self.slots.len() as u32).collect();
+    }
+
+    /// Takes sessions again.
+    pub(super) fn open(&mut self) {
+        self.closed = false;
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// The next slot with a session that waits and has to go elsewhere.
+    pub(super) fn pop_waiting(&mut self) -> Option<u32> {
+        while let Some(slot) = self.sweep.pop() {
+            let waiting = self.get_mut(slot).filter(|place| place.arrived);
+            if waiting.is_some_and(|place| place.connection.is_some()) {
+                return Some(slot);
+            }
+        }
+        None
     }
 
     /// Puts a session back after its turn; its deadline, if it did not have one before: without a

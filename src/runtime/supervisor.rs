@@ -8,6 +8,7 @@ use super::accept::accept_rest;
 use super::lifecycle::{LINGER, Phase};
 use super::lost::{LOST_PAUSE, Lost};
 use super::options::{CHECK_BUSY, CHECK_IDLE};
+use super::placement::Placement;
 use super::pool::Employer;
 use super::run::{Run, Work};
 use super::stop::Level;
@@ -37,6 +38,7 @@ pub(super) struct Supervisor<F> {
     events: Events,
     /// The turn each loop was in at the last look, and in how many looks before that.
     seen: Vec<(u64, u32)>,
+    placement: Placement,
     quiet: u32,
     /// When it has last looked whether descriptors are lost.
     checked: Instant,
@@ -56,6 +58,7 @@ impl<F: Filter + 'static> Supervisor<F> {
             poller,
             events: Events::default(),
             seen,
+            placement: Placement::default(),
             quiet: 0,
             checked: Instant::now(),
             ending: (0, ENDING_MIN),
@@ -186,7 +189,8 @@ impl<F: Filter + 'static> Supervisor<F> {
             }
         }
         let ending = (self.ending.0 > 0).then_some(self.ending.1);
-        let retry = self.run.pool.is_short().then_some(SHORT_OF_THREADS);
+        let short = self.run.pool.is_short() || self.run.has_vacancy();
+        let retry = short.then_some(SHORT_OF_THREADS);
         let beat = self.run.service.lifecycle.keep_time();
         let timeout = [timeout, left, retry, ending, beat].into_iter().flatten().min();
         let timeout = timeout.map_or(CHECK_IDLE, |timeout| timeout.min(CHECK_IDLE));
@@ -232,9 +236,9 @@ impl<F: Filter + 'static> Supervisor<F> {
                         self.run.service.estimates.blocked(command);
                     }
                 }
-                self.run.dispatch(Work::Loop(index));
             }
         }
+        self.placement.look(&self.run);
         self.quiet = if busy { 0 } else { self.quiet.saturating_add(1) };
         self.check();
     }

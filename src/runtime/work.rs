@@ -36,4 +36,10 @@ impl<F: Filter + 'static> Employer for Run<F> {
         }
         Next::Stay
     }
+
+    fn at_rest(&self) {
+        if self.has_vacancy() {
+            self.service.lifecycle.control.wake();
+        }
+    }
 }

@@ -10,8 +10,8 @@ const ROWS: &[&[&str]] = &[
     &["serve"],
     // What the threads do: those of the pool, and the one that called `smfi_main`.
     &["supervisor", "work"],
-    // The owner of a loop: waits, serves, accepts, keeps deadlines.
-    &["drive"],
+    // The owner of a loop: waits, serves, accepts, keeps deadlines. Which loops have one.
+    &["drive", "placement"],
     // Connections come in; sessions are served outside of loops.
     &["accept", "spare"],
     // The loops, the pool and the listener of one run, put together; where a session is placed.
@@ -28,7 +28,18 @@ const ROWS: &[&[&str]] = &[
     // Phase, count of sessions, why the run ends; threads for any kind of work.
     &["lifecycle", "pool"],
     &["output", "signals"],
-    &["crew", "deadlines", "estimates", "log", "lost", "options", "partial", "stop", "turn"],
+    &[
+        "crew",
+        "deadlines",
+        "estimates",
+        "log",
+        "lost",
+        "options",
+        "partial",
+        "stop",
+        "tenure",
+        "turn",
+    ],
 ];
 
 /// Path of a file from the root of the package, with its name in the table.
