@@ -49,6 +49,7 @@ mod runtime_limits;
 mod runtime_memory;
 mod runtime_mixed;
 mod runtime_own_threads;
+mod runtime_peers;
 mod runtime_scale;
 mod runtime_stop;
 mod runtime_stress;

@@ -13,6 +13,8 @@ mod runtime_support;
 mod concurrency;
 #[path = "runtime_leave.rs"]
 mod leave;
+#[path = "runtime_peers.rs"]
+mod peers;
 #[path = "runtime_stop.rs"]
 mod stop;
 #[path = "runtime_stress.rs"]

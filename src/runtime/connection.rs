@@ -48,8 +48,8 @@ impl Scratch {
 /// Why a session gets a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Job {
-    /// Its socket can be read, or its peer is gone.
-    Readable,
+    /// Its socket can be read, or written to if that is what it waits for, or its peer is gone.
+    Ready,
     /// It was handed over with a packet whose callback is known to be slow.
     Resume,
     /// Its deadline has come.
@@ -76,6 +76,8 @@ pub(super) enum Place {
 pub(super) enum TurnEnd {
     /// The session waits for its MTA.
     Wait,
+    /// The session waits for its MTA to read what it was sent.
+    Full,
     /// The next callback is known to be slow and must not run in a loop.
     HandOver,
     /// The session ends: after a turn, its close callback has been called.
@@ -87,9 +89,10 @@ pub(super) enum TurnEnd {
 pub(super) struct Connection {
     pub(super) session: Session,
     pub(super) output: Arc<SocketOutput>,
-    /// The bytes of a packet that has not arrived in full.
+    /// The bytes of a packet that has not arrived in full; or that have arrived and wait until the MTA
+    /// has read what there is for it.
     pub(super) partial: Partial,
-    /// When the wait for the next command, or for the rest of a packet, began.
+    /// When the wait for the next command, for the rest of a packet, or for room for a reply, began.
     pub(super) since: Time,
 }
 
@@ -132,9 +135,10 @@ impl Connection {
         self.session.in_message()
     }
 
-    /// When the MTA has been silent for too long.
+    /// When the MTA has been silent, or has not read, for too long.
     pub(super) fn deadline(&self, limits: Limits) -> Option<Time> {
-        let limit = if self.partial.is_empty() { limits.idle } else { limits.packet };
+        let within = self.output.is_full() || !self.partial.is_empty();
+        let limit = if within { limits.packet } else { limits.idle };
         self.since.after(limit?)
     }
 
@@ -142,13 +146,17 @@ impl Connection {
     pub(super) fn must_end(&self, phase: Phase) -> bool {
         match phase {
             Phase::Serve | Phase::Linger => false,
-            Phase::Drain => !self.in_message(),
+            Phase::Drain => !self.in_message() && !self.output.is_full(),
             Phase::Abort | Phase::Over => true,
         }
     }
 
     /// Whether it has to end in this phase of the run while it waits for its MTA.
     pub(super) fn is_to_end(&self, phase: Phase, now: Time) -> bool {
+        let stopping = phase != Phase::Serve;
+        if stopping && self.output.is_full() {
+            return self.must_end(phase) || self.output.is_stalled(now);
+        }
         let silent = || !self.in_message() && self.since.until(now) >= LINGER;
         self.must_end(phase) || (phase == Phase::Linger && silent())
     }

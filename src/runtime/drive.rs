@@ -43,7 +43,7 @@ pub(super) fn drive<F: Filter + 'static>(run: &Arc<Run<F>>, index: usize, scratc
         }
         for key in events.keys() {
             if key >= FIRST_SLOT_KEY {
-                if !home.serve((key - FIRST_SLOT_KEY) as u32, Job::Readable, scratch) {
+                if !home.serve((key - FIRST_SLOT_KEY) as u32, Job::Ready, scratch) {
                     // The events that are left come again for the new owner.
                     return;
                 }
@@ -74,9 +74,10 @@ impl<F: Filter + 'static> Home<'_, F> {
         if self.run.parked.is_parked() {
             self.wake_supervisor();
         }
+        let was_full = connection.output.is_full();
         let end = connection.turn(&self.run.service, scratch, job, Place::Loop);
         let mine = self.this.turn.end(turn);
-        if mine && end == TurnEnd::Wait {
+        if mine && end == TurnEnd::Wait && !was_full {
             self.this.put_back(slot, connection);
             return true;
         }
@@ -115,7 +116,14 @@ impl<F: Filter + 'static> Home<'_, F> {
             return false;
         }
         match end {
-            TurnEnd::Wait => this.put_back(slot, connection),
+            TurnEnd::Wait | TurnEnd::Full => {
+                if this.watch(slot, &connection) {
+                    this.put_back(slot, connection);
+                } else {
+                    this.remove(slot, &connection.output);
+                    run.dispatch(Work::End(connection));
+                }
+            }
             TurnEnd::Close => this.remove(slot, &connection.output),
             TurnEnd::HandOver if run.reserve() => {
                 this.remove(slot, &connection.output);

@@ -14,7 +14,7 @@ use super::turn::Turn;
 use crate::net::listener::Listener;
 use crate::sys::clock::Time;
 use crate::sys::jitter::Mutex;
-use crate::sys::poller::{Events, Poller, Timeout, is_shortage};
+use crate::sys::poller::{Events, Poller, Timeout, Watch, is_shortage};
 use crate::sys::socket::is_connection;
 use crate::sys::thread::StateView;
 use crate::sys::waker::Waker;
@@ -42,6 +42,11 @@ pub(super) enum Due {
     Accepting,
     /// Nothing until then.
     Nothing(Option<Time>),
+}
+
+/// What a session waits for.
+fn watch(full: bool) -> Watch {
+    if full { Watch::Room } else { Watch::Level }
 }
 
 /// A session that a loop does not take in.
@@ -84,7 +89,7 @@ impl EventLoop {
             owner: Mutex::new(None),
             waker_lost: AtomicBool::new(false),
         };
-        event_loop.poller.add(&*event_loop.waker.lock(), WAKER_KEY, false)?;
+        event_loop.poller.add(&*event_loop.waker.lock(), WAKER_KEY, Watch::Level)?;
         Ok(event_loop)
     }
 
@@ -100,7 +105,7 @@ impl EventLoop {
         self.waker_lost.store(true, Ordering::Relaxed);
         let another = || {
             let another = Waker::new().ok().filter(|_| self.poller.is_intact())?;
-            self.poller.add(&another, WAKER_KEY, false).ok()?;
+            self.poller.add(&another, WAKER_KEY, Watch::Level).ok()?;
             Some(another)
         };
         another().is_some_and(|another| {
@@ -202,7 +207,7 @@ impl EventLoop {
 
     /// Starts or resumes accepting.
     pub(super) fn listen(&self, listener: &Listener) -> std::io::Result<()> {
-        match self.poller.add(listener, LISTENER_KEY, true) {
+        match self.poller.add(listener, LISTENER_KEY, Watch::Shared) {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
             added => added,
         }
@@ -224,7 +229,8 @@ impl EventLoop {
         // Not under the lock: what can be read already wakes the owner, who needs it at once. It
         // may serve the session, and the session may even be back in another slot, before the next
         // line.
-        let added = self.poller.add(&*output, FIRST_SLOT_KEY + u64::from(ticket.slot), false);
+        let key = FIRST_SLOT_KEY + u64::from(ticket.slot);
+        let added = self.poller.add(&*output, key, watch(ticket.full));
         let mut state = self.state.lock();
         match state.slots.arrive(ticket, added.is_ok()) {
             Ok(deadline) => {
@@ -261,6 +267,15 @@ impl EventLoop {
         if self.state.lock().slots.put_back(slot, connection).is_some() {
             self.wake();
         }
+    }
+
+    /// Watches the socket of a session that has its turn for what it will wait for; `false` if it can't.
+    #[cold]
+    pub(super) fn watch(&self, slot: u32, connection: &Connection) -> bool {
+        let full = connection.output.is_full();
+        let changes = self.state.lock().slots.watch(slot, full);
+        let key = FIRST_SLOT_KEY + u64::from(slot);
+        !changes || self.poller.change(&*connection.output, key, watch(full)).is_ok()
     }
 
     /// Forgets the slot of a session that has its turn; its descriptor is watched no more.

@@ -21,6 +21,7 @@ mod drive;
 mod entrance;
 mod estimates;
 mod event_loop;
+mod held;
 mod lifecycle;
 mod log;
 mod lost;

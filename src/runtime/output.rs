@@ -4,21 +4,35 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::held::{HELD_MAX, Held};
 use super::log::Log;
 use crate::proto::command::Command;
-use crate::proto::response::{Payload, bare, encode};
+use crate::proto::response::{Payload, bare, letter};
 use crate::session::{Output, Report, SendError};
+use crate::sys::clock::Time;
 use crate::sys::fd::SessionFd;
 use crate::sys::jitter::Mutex;
 use crate::sys::log::Priority;
-use crate::sys::socket::{hang_up, send_all, send_some};
+use crate::sys::socket::{cut, hang_up, send_some, wait_for_room};
 
-/// Bytes. More than this is not held back.
-const HELD_MAX: usize = 128 << 10;
 /// No callback is running.
 const NO_CALLBACK: u8 = u8::MAX;
+
+/// How the way to the MTA is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Way {
+    /// There is room, as far as is known.
+    Free = 0,
+    /// The MTA has not taken all it was sent. Nothing more is read from it until it has.
+    Full = 1,
+    /// A callback waits for the MTA to take something.
+    Awaited = 2,
+    /// A write has failed; the connection is of no use any more.
+    Broken = 3,
+}
 
 /// What the sockets of all sessions of a run have in common.
 #[derive(Debug)]
@@ -35,26 +49,27 @@ pub(super) struct OutputSettings {
 /// Responses of a callback are held back until it returns, so that they go out in one write. When
 /// the callback turns out to take long, [`SocketOutput::hold_no_more`] sends what there is, and
 /// whatever follows goes out at once: an MTA never waits for a sign of life that has been given.
+///
+/// No thread waits for an MTA to read, except in a callback that has more to send than is kept for an
+/// MTA that does not. What does not fit the socket is kept, and goes out when there is room:
+/// [`SocketOutput::drain`].
 pub(super) struct SocketOutput {
     socket: SessionFd,
     /// The session's number, for log lines.
     pub(super) session: u64,
     settings: Arc<OutputSettings>,
-    /// What is held back: something only between a change and the reply that follows.
+    /// What is held back: something only between a change and the reply that follows, or if the MTA does
+    /// not read.
     held: Mutex<Option<Box<Held>>>,
     /// Nothing is held back.
     through: AtomicBool,
-    /// A write has failed; the connection is of no use any more. Set with `held` locked.
-    failed: AtomicBool,
+    /// A [`Way`]; set with `held` locked.
+    way: AtomicU8,
     /// [`Command::index`] of the running callback, for those who look on from outside.
     callback: AtomicU8,
     /// The session's last callback has returned.
     ended: AtomicBool,
 }
-
-/// Packets that are held back.
-#[derive(Default)]
-struct Held(Vec<u8>);
 
 impl SocketOutput {
     pub(super) fn new(
@@ -68,7 +83,7 @@ impl SocketOutput {
             settings,
             held: Mutex::default(),
             through: AtomicBool::new(false),
-            failed: AtomicBool::new(false),
+            way: AtomicU8::new(Way::Free as u8),
             callback: AtomicU8::new(NO_CALLBACK),
             ended: AtomicBool::new(false),
         }
@@ -133,36 +148,124 @@ impl SocketOutput {
             .find(|command| command.index() == usize::from(index))
     }
 
-    /// Whether the connection is of no use any more; with `held` locked.
-    fn has_failed(&self) -> bool {
-        // Relaxed: the lock orders it.
-        self.failed.load(Ordering::Relaxed)
+    fn way(&self) -> u8 {
+        // Relaxed: the session's thread reads what it has written itself; for others it is the lock
+        // that orders it, or a matter of log lines.
+        self.way.load(Ordering::Relaxed)
     }
 
-    /// Sends the bytes of which the first `sent` went out, if there was no error; with `held`
-    /// locked.
+    fn set_way(&self, way: Way) {
+        self.way.store(way as u8, Ordering::Relaxed);
+    }
+
+    /// Whether the MTA has to read before anything else is done for it.
+    #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        self.way() == Way::Full as u8
+    }
+
+    /// Whether a callback waits for the MTA to read.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.way() == Way::Awaited as u8
+    }
+
+    /// Whether the MTA has not read for long what there is for it; for a session without a callback.
     #[cold]
-    fn write(&self, bytes: &[u8], sent: io::Result<usize>) -> Result<(), SendError> {
-        let rest = sent.map(|n| bytes.get(n..).unwrap_or_default());
-        let limit = self.settings.limit;
-        rest.and_then(|rest| send_all(&self.socket, rest, limit)).map_err(|error| {
-            self.failed.store(true, Ordering::Relaxed);
-            if error.kind() == io::ErrorKind::TimedOut {
-                let seconds = limit.unwrap_or_default().as_secs();
-                self.report(Report::WriteTimeout(seconds.try_into().unwrap_or(i64::MAX)));
-            } else {
-                self.report(Report::Write(&error));
-            }
-            SendError
-        })
+    pub(super) fn is_stalled(&self, now: Time) -> bool {
+        self.is_full() && self.held.lock().as_ref().is_none_or(|packets| packets.is_stalled(now))
     }
 
-    /// Sends what is held back.
+    /// Bytes that are kept for the MTA, while no callback runs.
+    pub(super) fn bytes_kept(&self) -> usize {
+        self.held.lock().as_ref().map_or(0, |packets| packets.room())
+    }
+
+    /// Ends the wait of a callback for the MTA to read: it hears that the connection is broken.
+    pub(super) fn break_off(&self) {
+        if self.is_awaited() {
+            cut(&self.socket);
+        }
+    }
+
+    /// Sends packets as far as they fit, and keeps the rest; with `held` locked. If `wait`, only so much
+    /// is kept.
+    #[cold]
+    fn write(
+        &self,
+        held: &mut Option<Box<Held>>,
+        mut packets: Box<Held>,
+        wait: bool,
+    ) -> Result<(), SendError> {
+        let limit = self.settings.limit;
+        let sent = packets.send(&self.socket);
+        let sent = sent.and_then(|()| if wait { self.wait(&mut packets, limit) } else { Ok(()) });
+        match sent {
+            Ok(()) if packets.is_empty() => Ok(()),
+            Ok(()) => {
+                *held = Some(packets);
+                self.set_way(Way::Full);
+                Ok(())
+            }
+            Err(error) => {
+                self.set_way(Way::Broken);
+                if error.kind() == io::ErrorKind::TimedOut {
+                    self.report(self.write_timeout());
+                } else {
+                    self.report(Report::Write(&error));
+                }
+                Err(SendError)
+            }
+        }
+    }
+
+    /// Waits until no more is left than is kept.
+    fn wait(&self, packets: &mut Held, limit: Option<Duration>) -> io::Result<()> {
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        while packets.len() > HELD_MAX {
+            self.set_way(Way::Awaited);
+            wait_for_room(&self.socket, deadline)?;
+            packets.send(&self.socket)?;
+        }
+        if self.is_awaited() {
+            self.set_way(Way::Full);
+        }
+        Ok(())
+    }
+
+    /// What is to be logged of an MTA that does not read.
+    pub(super) fn write_timeout(&self) -> Report<'static> {
+        let seconds = self.settings.limit.unwrap_or_default().as_secs();
+        Report::WriteTimeout(seconds.try_into().unwrap_or(i64::MAX))
+    }
+
+    /// For the session's turn: sends what was kept as far as it fits; whether that is all.
+    ///
+    /// # Errors
+    /// The connection is broken.
+    #[cold]
+    pub(super) fn drain(&self) -> Result<bool, SendError> {
+        let mut held = self.held.lock();
+        if self.way() == Way::Broken as u8 {
+            return Err(SendError);
+        }
+        if let Some(packets) = held.take() {
+            self.write(&mut held, packets, false)?;
+        }
+        if held.is_none() {
+            self.set_way(Way::Free);
+        }
+        Ok(held.is_none())
+    }
+
+    /// Sends what is held back as far as it fits: the connection is about to be closed.
     pub(super) fn flush(&self) {
         let mut held = self.held.lock();
-        if let Some(packets) = held.take() {
-            // The connection is about to be closed in any case.
-            let _reported = self.write(&packets.0, Ok(0));
+        let Some(mut packets) = held.take() else { return };
+        if self.is_full() {
+            // Why it is closed was told.
+            let _gone = packets.send(&self.socket);
+        } else {
+            let _reported = self.write(&mut held, packets, false);
         }
     }
 
@@ -172,11 +275,10 @@ impl SocketOutput {
     pub(super) fn hold_no_more(&self) {
         self.through.store(true, Ordering::Relaxed);
         let Some(mut held) = self.held.try_lock() else { return };
-        if let Some(Held(bytes)) = held.as_deref_mut() {
+        if let Some(packets) = held.as_deref_mut() {
             // An error shows again at the next write, which reports it.
-            let sent = send_some(&self.socket, bytes).unwrap_or(0);
-            bytes.drain(..sent);
-            if bytes.is_empty() {
+            let _later = packets.send(&self.socket);
+            if packets.is_empty() {
                 *held = None;
             }
         }
@@ -196,27 +298,32 @@ impl AsFd for SocketOutput {
 }
 
 impl Output for SocketOutput {
-    fn send(&self, letter: u8, payload: Payload<'_>, now: bool) -> Result<(), SendError> {
+    fn send(&self, kind: u8, payload: Payload<'_>, now: bool) -> Result<(), SendError> {
         let mut held = self.held.lock();
-        if self.has_failed() {
+        if self.way() == Way::Broken as u8 {
             return Err(SendError);
         }
         if now && held.is_none() && matches!(payload, Payload::None) {
             // What nearly all replies are.
-            let packet = bare(letter);
-            return match send_some(&self.socket, &packet) {
-                Ok(n) if n == packet.len() => Ok(()),
-                sent => self.write(&packet, sent),
+            let packet = bare(kind);
+            let sent = match send_some(&self.socket, &packet) {
+                Ok(n) if n == packet.len() => return Ok(()),
+                // It shows again, and is reported.
+                sent => sent.unwrap_or(0),
             };
+            let rest = Held::rest(packet.get(sent..).unwrap_or_default());
+            return self.write(&mut held, Box::new(rest), false);
         }
-        let now = now || self.through.load(Ordering::Relaxed);
+        let at_once = now || self.through.load(Ordering::Relaxed);
         let mut packets = held.take().unwrap_or_default();
-        if encode(&mut packets.0, letter, payload).is_err() {
-            *held = Some(packets).filter(|packets| !packets.0.is_empty());
+        if packets.push(kind, payload).is_err() {
+            *held = Some(packets).filter(|packets| !packets.is_empty());
             return Err(SendError);
         }
-        if now || packets.0.len() > HELD_MAX {
-            return self.write(&packets.0, Ok(0));
+        if at_once || packets.len() > HELD_MAX {
+            // A reply comes when its callback has returned: no thread waits for the MTA to take it.
+            let is_reply = now && kind != letter::PROGRESS;
+            return self.write(&mut held, packets, !is_reply);
         }
         *held = Some(packets);
         Ok(())

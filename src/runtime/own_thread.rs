@@ -13,7 +13,7 @@ use super::service::Service;
 use crate::session::Filter;
 use crate::sys::clock::Time;
 use crate::sys::fd::Identity;
-use crate::sys::socket::readable;
+use crate::sys::socket::ready;
 use crate::sys::waker::Waker;
 
 /// Descriptors that become readable, for good, when a stop reaches the sessions it concerns.
@@ -85,10 +85,12 @@ fn next_job<F: Filter>(service: &Service<F>, stops: &Stops, connection: &Connect
             return Job::Expired;
         }
         let left = deadline.map(|deadline| now.until(deadline));
-        let linger = (phase == Phase::Linger).then_some(LINGER);
+        let full = connection.output.is_full();
+        let again = phase == Phase::Linger || (full && phase != Phase::Serve);
+        let linger = again.then_some(LINGER);
         let left = left.into_iter().chain(linger).min();
-        match readable(&*connection.output, stops.next(phase), left) {
-            Ok(true) => return Job::Readable,
+        match ready(&*connection.output, full, stops.next(phase), left) {
+            Ok(true) => return Job::Ready,
             Ok(false) if phase != lifecycle.phase() || stops.is_intact() => {}
             Ok(false) | Err(_) => {
                 lifecycle.lose(Lost::Stops);

@@ -11,8 +11,11 @@ use crate::sys::flags;
 use crate::sys::socket::{has_arrived, receive};
 use crate::sys::thread::Stopwatch;
 
-/// Bytes received at once.
-const READ_SIZE: usize = 128 << 10;
+/// Bytes received at once, unless a packet has more. What has arrived and can't be processed is kept, and
+/// is not more than this.
+const READ_SIZE: usize = 16 << 10;
+/// Bytes of one packet received at once.
+const READ_MAX: usize = 128 << 10;
 
 impl Place {
     /// The time after callbacks; `waited` is when the thread has last waited, which is near enough
@@ -35,8 +38,11 @@ impl Connection {
         place: Place,
     ) -> (TurnEnd, Phase) {
         let end = match job {
-            Job::Readable => self.read(service, scratch, place),
+            Job::Ready if self.output.is_full() => self.make_room(service, scratch, place),
+            Job::Ready => self.read(service, scratch, place),
             Job::Resume => self.resume(service, scratch, 0, place),
+            // Its peer does not read.
+            Job::End if self.output.is_full() => TurnEnd::Close,
             Job::End => {
                 let end = self.arrived(service, scratch, TurnEnd::Wait, place);
                 if end == TurnEnd::Wait && !self.in_message() { TurnEnd::Close } else { end }
@@ -80,6 +86,14 @@ impl Connection {
         place: Place,
     ) -> TurnEnd {
         let since = self.since;
+        if self.output.is_full() {
+            let end = self.make_room(service, scratch, place);
+            if end == TurnEnd::Full && self.since == since {
+                self.report(self.output.write_timeout());
+                return TurnEnd::Close;
+            }
+            return end;
+        }
         if has_arrived(&*self.output) {
             let end = self.read_late(service, scratch, place);
             if end != TurnEnd::Wait || self.since != since {
@@ -112,14 +126,22 @@ impl Connection {
         place: Place,
     ) -> TurnEnd {
         if !self.partial.is_empty() {
-            return self.resume(service, scratch, READ_SIZE, place);
+            let packet = frame::wanted(self.partial.bytes()).unwrap_or(0);
+            let rest = packet.saturating_sub(self.partial.bytes().len());
+            return self.resume(service, scratch, rest.clamp(READ_SIZE, READ_MAX), place);
         }
         if !scratch.fits(READ_SIZE) {
             return TurnEnd::Close;
         }
         let Scratch { buffer, now } = scratch;
         let end = match self.receive(buffer.get_mut(..READ_SIZE).unwrap_or_default()) {
-            Ok(filled) => {
+            Ok(mut filled) => {
+                if filled == READ_SIZE {
+                    match self.receive_rest(buffer) {
+                        Ok(more) => filled += more,
+                        Err(end) => return end,
+                    }
+                }
                 let bytes = buffer.get_mut(..=filled).unwrap_or_default();
                 self.packets(service, bytes, place).0
             }
@@ -127,6 +149,41 @@ impl Connection {
         };
         self.since = place.time(*now);
         end
+    }
+
+    /// Receives the rest of a packet that is larger than [`READ_SIZE`], as far as it is there, behind what
+    /// has filled that; how many bytes.
+    #[cold]
+    fn receive_rest(&mut self, buffer: &mut Vec<u8>) -> Result<usize, TurnEnd> {
+        let Some(packet) = frame::wanted(buffer).filter(|packet| *packet > READ_SIZE) else {
+            return Ok(0);
+        };
+        let packet = packet.min(READ_MAX);
+        if buffer.len() <= packet {
+            buffer.resize(packet + 1, 0);
+        }
+        match self.receive(buffer.get_mut(READ_SIZE..packet).unwrap_or_default()) {
+            Err(TurnEnd::Wait) => Ok(0),
+            received => received,
+        }
+    }
+
+    /// Sends what the MTA has not taken, and when it has taken all goes on with what it has sent before.
+    #[cold]
+    fn make_room<F: Filter>(
+        &mut self,
+        service: &Service<F>,
+        scratch: &mut Scratch,
+        place: Place,
+    ) -> TurnEnd {
+        match self.output.drain() {
+            Err(_) => TurnEnd::Close,
+            Ok(false) => TurnEnd::Full,
+            Ok(true) => {
+                self.since = place.time(scratch.now);
+                self.resume(service, scratch, 0, place)
+            }
+        }
     }
 
     /// Receives what is there; how many bytes.
@@ -225,6 +282,16 @@ impl Connection {
             at += size;
             if flow == Flow::Close {
                 return (TurnEnd::Close, at);
+            }
+            if self.output.is_full() {
+                match self.output.drain() {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        end = TurnEnd::Full;
+                        break;
+                    }
+                    Err(_) => return (TurnEnd::Close, at),
+                }
             }
         }
         let rest = buffer.get(at..buffer.len().saturating_sub(1)).unwrap_or_default();

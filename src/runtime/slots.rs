@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::connection::{Connection, Job};
 use super::deadlines::Deadlines;
-use super::lifecycle::Phase;
+use super::lifecycle::{LINGER, Phase};
 use super::options::Limits;
 use super::output::SocketOutput;
 use crate::sys::clock::Time;
@@ -18,6 +18,8 @@ pub(super) struct Slot {
     /// It has arrived: its socket is being watched. Until then it is not ended by the loop, so that
     /// nothing is watched any more once a session has left its slot.
     arrived: bool,
+    /// Its socket is being watched for room rather than for bytes.
+    full: bool,
     /// The entry in `deadlines`.
     deadline: Option<Time>,
     /// `None` while the session has its turn.
@@ -28,6 +30,8 @@ pub(super) struct Slot {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ticket {
     pub(super) slot: u32,
+    /// Its socket is to be watched for room.
+    pub(super) full: bool,
     entry: u32,
 }
 
@@ -43,6 +47,8 @@ pub(super) struct Slots {
     running: Option<u32>,
     /// Slots below this are to be looked at since the phase has changed.
     sweep: u32,
+    /// When to look at all of them again: some MTAs may yet read.
+    again: Option<Time>,
     /// The phase the loop has taken note of.
     phase: Phase,
     /// Its sessions are to go elsewhere.
@@ -76,13 +82,13 @@ impl Slots {
             }
         };
         self.entries = self.entries.wrapping_add(1);
-        let entry = self.entries;
+        let (entry, full) = (self.entries, connection.output.is_full());
         if let Some(place) = self.slots.get_mut(slot as usize) {
             let output = Arc::clone(&connection.output);
             let connection = Some(connection);
-            *place = Some(Slot { output, entry, arrived: false, deadline: None, connection });
+            *place = Some(Slot { output, entry, arrived: false, full, deadline: None, connection });
         }
-        Ok(Ticket { slot, entry })
+        Ok(Ticket { slot, full, entry })
     }
 
     /// Takes note that a session is being `watched`, or can't be; its deadline, if it has one that
@@ -129,6 +135,11 @@ impl Slots {
         Some(connection)
     }
 
+    /// Takes note that a session waits for room, or for bytes; whether that is new.
+    pub(super) fn watch(&mut self, slot: u32, full: bool) -> bool {
+        self.get_mut(slot).is_some_and(|place| std::mem::replace(&mut place.full, full) != full)
+    }
+
     /// Takes a session out that is to have no turn in its loop any more.
     pub(super) fn reclaim(&mut self, slot: u32) -> Option<Box<Connection>> {
         self.get_mut(slot)?.connection.take()
@@ -137,7 +148,7 @@ impl Slots {
     /// Takes no sessions from now on; those that wait are to be popped.
     pub(super) fn close(&mut self) {
         self.closed = true;
-        self.sweep = (0..self.slots.len() as u32).collect();
+        self.sweep = self.slots.len() as u32;
     }
 
     /// Takes sessions again.
@@ -151,7 +162,8 @@ impl Slots {
 
     /// The next slot with a session that waits and has to go elsewhere.
     pub(super) fn pop_waiting(&mut self) -> Option<u32> {
-        while let Some(slot) = self.sweep.pop() {
+        while let Some(slot) = self.sweep.checked_sub(1) {
+            self.sweep = slot;
             let waiting = self.get_mut(slot).filter(|place| place.arrived);
             if waiting.is_some_and(|place| place.connection.is_some()) {
                 return Some(slot);
@@ -203,13 +215,21 @@ impl Slots {
 
     /// A session that has to end now, for the phase or for its deadline.
     pub(super) fn due(&mut self, now: Time) -> Option<(u32, Job)> {
+        if self.again.take_if(|at| *at <= now).is_some() {
+            self.sweep = self.slots.len() as u32;
+        }
         while let Some(slot) = self.sweep.checked_sub(1) {
             self.sweep = slot;
             let phase = self.phase;
             let waiting = self.get_mut(slot).filter(|place| place.arrived);
-            let waiting = waiting.and_then(|place| place.connection.as_ref());
-            if waiting.is_some_and(|connection| connection.is_to_end(phase, now)) {
+            let Some(waiting) = waiting.and_then(|place| place.connection.as_ref()) else {
+                continue;
+            };
+            if waiting.is_to_end(phase, now) {
                 return Some((slot, Job::End));
+            }
+            if waiting.output.is_full() {
+                self.again = self.again.or(now.after(LINGER));
             }
         }
         while let Some(slot) = self.deadlines.due(now) {
@@ -234,9 +254,9 @@ impl Slots {
         false
     }
 
-    /// The earliest deadline.
+    /// The earliest time to look at sessions.
     pub(super) fn first_deadline(&self) -> Option<Time> {
-        self.deadlines.first()
+        [self.deadlines.first(), self.again].into_iter().flatten().min()
     }
 }
 

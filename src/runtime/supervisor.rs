@@ -15,7 +15,7 @@ use super::stop::Level;
 use crate::session::Filter;
 use crate::sys::clock;
 use crate::sys::log::Priority;
-use crate::sys::poller::{Events, Poller, Timeout};
+use crate::sys::poller::{Events, Poller, Timeout, Watch};
 
 /// Time between two looks at the loops. A turn seen in two looks is taken for blocked.
 const TICK: Duration = Duration::from_millis(1);
@@ -50,7 +50,7 @@ impl<F: Filter + 'static> Supervisor<F> {
     pub(super) fn new(run: Arc<Run<F>>) -> io::Result<Supervisor<F>> {
         let poller = Poller::new()?;
         if let Some(waker) = run.service.lifecycle.control.waker() {
-            poller.add(waker, 0, false)?;
+            poller.add(waker, 0, Watch::Level)?;
         }
         let seen = vec![(0, 0); run.loops.len()];
         Ok(Supervisor {
@@ -95,7 +95,10 @@ impl<F: Filter + 'static> Supervisor<F> {
         }
         self.run.enter_phase(Phase::Abort);
         self.reclaim();
-        self.wait_until(callbacks, |run| run.service.lifecycle.sessions() == 0);
+        self.wait_until(callbacks, |run| {
+            run.service.lifecycle.detached().iter().for_each(|output| output.break_off());
+            run.service.lifecycle.sessions() == 0
+        });
         let left_behind = self.report_left_behind() + self.run.unreachable().count();
         self.run.enter_phase(Phase::Over);
         clock::beat(|| None);
@@ -232,7 +235,9 @@ impl<F: Filter + 'static> Supervisor<F> {
                 let detach = |output: &_| self.run.service.lifecycle.detach(output);
                 if let Some(output) = event_loop.let_go(detach) {
                     output.hold_no_more();
-                    if let Some(command) = output.callback() {
+                    // If it waits for its MTA, that tells nothing of others.
+                    let slow = output.callback().filter(|_| !output.is_awaited());
+                    if let Some(command) = slow {
                         self.run.service.estimates.blocked(command);
                     }
                 }

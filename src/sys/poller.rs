@@ -1,4 +1,4 @@
-//! Readiness: which of many descriptors can be read. Level-triggered.
+//! Readiness: which of many descriptors can be read, or written to. Level-triggered.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -25,6 +25,18 @@ impl Poller {
     }
 }
 
+/// How a descriptor is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watch {
+    /// Each wait tells of it for as long as it can be read.
+    Level,
+    /// The same; several pollers that share the descriptor do not all wake for the same event, where the
+    /// system can do that.
+    Shared,
+    /// Each wait tells of it for as long as it can be written to, or if its peer is gone.
+    Room,
+}
+
 /// Whether an error of adding a descriptor is for want of room, not the descriptor's.
 #[must_use]
 pub fn is_shortage(error: &io::Error) -> bool {
@@ -48,7 +60,7 @@ impl Timeout {
 
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "illumos"))]
 mod backend {
-    use super::{AsFd, BATCH, OwnFd, OwnedFd, Poller, Timeout, above_stdio, io};
+    use super::{AsFd, BATCH, OwnFd, OwnedFd, Poller, Timeout, Watch, above_stdio, io};
     use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 
     /// Room for the events of one wait.
@@ -56,9 +68,17 @@ mod backend {
     pub struct Events(Vec<epoll::Event>);
 
     impl Events {
-        /// Keys of the descriptors that can be read, or whose peer is gone.
+        /// Keys of the descriptors that are ready, or whose peer is gone.
         pub fn keys(&self) -> impl Iterator<Item = u64> + '_ {
             self.0.iter().map(|event| event.data.u64())
+        }
+    }
+
+    fn flags(watch: Watch) -> EventFlags {
+        match watch {
+            Watch::Level => EventFlags::IN,
+            Watch::Shared => EventFlags::IN | EventFlags::EXCLUSIVE,
+            Watch::Room => EventFlags::OUT,
         }
     }
 
@@ -72,17 +92,20 @@ mod backend {
             Ok(Poller { fd: OwnFd::new(above_stdio(fd)?) })
         }
 
-        /// Adds a descriptor. Several pollers that share an `exclusive` one do not all wake for
-        /// the same event.
+        /// Adds a descriptor.
         ///
         /// # Errors
         /// Out of memory, or over the system's limit of watched descriptors.
-        pub fn add(&self, fd: impl AsFd, key: u64, exclusive: bool) -> io::Result<()> {
-            let mut flags = EventFlags::IN;
-            if exclusive {
-                flags |= EventFlags::EXCLUSIVE;
-            }
-            Ok(epoll::add(&self.fd, fd, EventData::new_u64(key), flags)?)
+        pub fn add(&self, fd: impl AsFd, key: u64, watch: Watch) -> io::Result<()> {
+            Ok(epoll::add(&self.fd, fd, EventData::new_u64(key), flags(watch))?)
+        }
+
+        /// Watches a descriptor that was added in another way; not one that is shared.
+        ///
+        /// # Errors
+        /// What is behind its number is not in the set.
+        pub fn change(&self, fd: impl AsFd, key: u64, watch: Watch) -> io::Result<()> {
+            Ok(epoll::modify(&self.fd, fd, EventData::new_u64(key), flags(watch))?)
         }
 
         /// Removes a descriptor; `false` if what is behind its number is not in the set.
@@ -108,7 +131,7 @@ mod backend {
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "illumos")))]
 mod backend {
-    use super::{AsFd, BATCH, OwnFd, OwnedFd, Poller, Timeout, above_stdio, io};
+    use super::{AsFd, BATCH, OwnFd, OwnedFd, Poller, Timeout, Watch, above_stdio, io};
     use rustix::event::kqueue::{self, Event, EventFilter, EventFlags};
     use std::os::fd::AsRawFd;
 
@@ -117,10 +140,14 @@ mod backend {
     pub struct Events(Vec<Event>);
 
     impl Events {
-        /// Keys of the descriptors that can be read, or whose peer is gone.
+        /// Keys of the descriptors that are ready, or whose peer is gone.
         pub fn keys(&self) -> impl Iterator<Item = u64> + '_ {
             self.0.iter().map(|event| event.udata() as usize as u64)
         }
+    }
+
+    fn filter(watch: Watch) -> fn(i32) -> EventFilter {
+        if watch == Watch::Room { EventFilter::Write } else { EventFilter::Read }
     }
 
     impl Poller {
@@ -134,8 +161,14 @@ mod backend {
             Ok(Poller { fd: OwnFd::new(above_stdio(fd)?) })
         }
 
-        fn change(&self, fd: impl AsFd, key: u64, flags: EventFlags) -> io::Result<()> {
-            let filter = EventFilter::Read(fd.as_fd().as_raw_fd());
+        fn apply(
+            &self,
+            fd: impl AsFd,
+            key: u64,
+            filter: fn(i32) -> EventFilter,
+            flags: EventFlags,
+        ) -> io::Result<()> {
+            let filter = filter(fd.as_fd().as_raw_fd());
             let udata = std::ptr::without_provenance_mut(key as usize);
             let mut none: [Event; 0] = [];
             // SAFETY: the descriptor in the filter is borrowed for the call, and closing it later
@@ -146,17 +179,28 @@ mod backend {
             Ok(())
         }
 
-        /// Adds a descriptor. `exclusive` has no meaning here.
+        /// Adds a descriptor.
         ///
         /// # Errors
         /// Out of memory.
-        pub fn add(&self, fd: impl AsFd, key: u64, _exclusive: bool) -> io::Result<()> {
-            self.change(fd, key, EventFlags::ADD)
+        pub fn add(&self, fd: impl AsFd, key: u64, watch: Watch) -> io::Result<()> {
+            self.apply(fd, key, filter(watch), EventFlags::ADD)
+        }
+
+        /// Watches a descriptor that was added in another way.
+        ///
+        /// # Errors
+        /// Out of memory, or what is behind its number is not in the set.
+        pub fn change(&self, fd: impl AsFd, key: u64, watch: Watch) -> io::Result<()> {
+            let before = if watch == Watch::Room { Watch::Level } else { Watch::Room };
+            self.apply(&fd, key, filter(before), EventFlags::DELETE)?;
+            self.add(fd, key, watch)
         }
 
         /// Removes a descriptor; `false` if what is behind its number is not in the set.
         pub fn delete(&self, fd: impl AsFd) -> bool {
-            self.change(fd, 0, EventFlags::DELETE).is_ok()
+            let delete = |watch| self.apply(&fd, 0, filter(watch), EventFlags::DELETE).is_ok();
+            delete(Watch::Level) || delete(Watch::Room)
         }
 
         /// Waits until a descriptor can be read or the time is over; fills `events`.
@@ -190,7 +234,7 @@ mod tests {
         let poller = Poller::new().unwrap();
         let waker = Waker::new().unwrap();
         let mut events = Events::default();
-        poller.add(&waker, 7, false).unwrap();
+        poller.add(&waker, 7, Watch::Level).unwrap();
         let mut ready = |timeout| {
             poller.wait(&mut events, &Timeout::new(Some(timeout))).unwrap();
             events.keys().collect::<Vec<_>>()

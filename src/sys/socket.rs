@@ -87,17 +87,19 @@ pub fn tune_tcp(socket: impl AsFd) -> io::Result<()> {
 }
 
 /// Waits until a socket or another descriptor can be read, or the time is over; whether the socket
-/// can.
+/// can. With `room`, it is waited until the socket can be written to.
 ///
 /// # Errors
 /// None that a caller could mend; an interrupted wait counts as one without news.
-pub fn readable(
+pub fn ready(
     socket: impl AsFd,
+    room: bool,
     other: impl AsFd,
     timeout: Option<Duration>,
 ) -> io::Result<bool> {
     let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-    let mut fds = [PollFd::new(&socket, PollFlags::IN), PollFd::new(&other, PollFlags::IN)];
+    let wanted = if room { PollFlags::OUT } else { PollFlags::IN };
+    let mut fds = [PollFd::new(&socket, wanted), PollFd::new(&other, PollFlags::IN)];
     match rustix::event::poll(&mut fds, timeout.as_ref()) {
         Ok(_) => Ok(fds.first().is_some_and(|fd| !fd.revents().is_empty())),
         Err(Errno::INTR) => Ok(false),
@@ -114,6 +116,11 @@ pub fn is_connection(fd: impl AsFd) -> bool {
 /// Ends a connection in the direction of the peer's bytes; it does no harm if it has ended already.
 pub fn hang_up(socket: impl AsFd) {
     let _gone = rustix::net::shutdown(socket, rustix::net::Shutdown::Read);
+}
+
+/// Ends a connection in both directions: whoever waits to send hears of it.
+pub fn cut(socket: impl AsFd) {
+    let _gone = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
 }
 
 /// Receives what is there; 0 at the end of the stream.
@@ -159,31 +166,20 @@ pub fn send_some(socket: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
     }
 }
 
-/// Sends everything, waiting for room until `timeout` is over (`None`: for ever).
+/// Waits until there may be room to send something, or until `deadline` (`None`: for ever).
 ///
 /// # Errors
-/// As `send(2)`; `TimedOut` if the peer takes too long.
-pub fn send_all(socket: impl AsFd, mut bytes: &[u8], timeout: Option<Duration>) -> io::Result<()> {
-    let mut deadline = None;
-    loop {
-        let n = send_some(&socket, bytes)?;
-        bytes = bytes.get(n..).unwrap_or_default();
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        if deadline.is_none() {
-            deadline = timeout.and_then(|t| Instant::now().checked_add(t));
-        }
-        let left = deadline.map(|d| d.saturating_duration_since(Instant::now()));
-        if left.is_some_and(|left| left.is_zero()) {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        let left = left.and_then(|left| Timespec::try_from(left).ok());
-        let mut fds = [PollFd::new(&socket, PollFlags::OUT)];
-        match rustix::event::poll(&mut fds, left.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
+/// `TimedOut` after the deadline; an interrupted wait counts as one with room.
+pub fn wait_for_room(socket: impl AsFd, deadline: Option<Instant>) -> io::Result<()> {
+    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+    if left.is_some_and(|left| left.is_zero()) {
+        return Err(io::ErrorKind::TimedOut.into());
+    }
+    let left = left.and_then(|left| Timespec::try_from(left).ok());
+    let mut fds = [PollFd::new(&socket, PollFlags::OUT)];
+    match rustix::event::poll(&mut fds, left.as_ref()) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -192,6 +188,21 @@ mod tests {
     use super::*;
     use std::io::Read;
     use std::os::unix::net::UnixStream;
+
+    /// Sends everything, as far as there is room in time.
+    fn send_all(
+        socket: &UnixStream,
+        mut bytes: &[u8],
+        deadline: Option<Instant>,
+    ) -> io::Result<()> {
+        loop {
+            bytes = &bytes[send_some(socket, bytes)?..];
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            wait_for_room(socket, deadline)?;
+        }
+    }
 
     #[test]
     fn sending_waits_for_a_slow_reader() {
@@ -212,7 +223,8 @@ mod tests {
     fn sending_gives_up_and_reports_a_peer_that_is_gone() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let bytes = vec![0; 10_000_000];
-        let error = send_all(&ours, &bytes, Some(Duration::from_millis(1))).unwrap_err();
+        let soon = Instant::now() + Duration::from_millis(1);
+        let error = send_all(&ours, &bytes, Some(soon)).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         drop(theirs);
         let error = send_all(&ours, &bytes, None).unwrap_err();

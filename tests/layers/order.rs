@@ -32,6 +32,7 @@ const ROWS: &[&[&str]] = &[
         "crew",
         "deadlines",
         "estimates",
+        "held",
         "log",
         "lost",
         "options",
