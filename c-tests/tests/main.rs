@@ -39,6 +39,7 @@ mod progress;
 mod protocol;
 mod random;
 mod runtime_accept;
+mod runtime_allowance;
 mod runtime_closed;
 mod runtime_concurrency;
 mod runtime_fds;

@@ -56,6 +56,7 @@ fn logged(script: &str) -> Vec<String> {
     command.args(["register=0x01000001", "setconn=inet:0@127.0.0.1", "stop", "main"]);
     command.env("LIBMILTER_MAX_THREADS", "none").env("LIBMILTER_THREADS", "many");
     command.env("LIBMILTER_STOP_SECONDS", "soon").env("LIBMILTER_LOG", "nowhere");
+    command.env("LIBMILTER_MAX_SESSIONS", "few").env("LIBMILTER_SURPLUS", "none");
     command.env(shim, dir.path().join("log"));
     let done = output_within(&mut command, PATIENCE).unwrap();
     assert!(done.status.success(), "{script}: {}", done.status);
@@ -66,12 +67,12 @@ fn logged(script: &str) -> Vec<String> {
     log.lines().map(str::to_owned).collect()
 }
 
-fn ignored() -> [String; 4] {
-    const NAMES: [&str; 4] =
-        ["LIBMILTER_LOG", "LIBMILTER_MAX_THREADS", "LIBMILTER_THREADS", "LIBMILTER_STOP_SECONDS"];
+fn ignored() -> [String; 6] {
+    const NAMES: [&str; 6] =
+        ["LOG", "MAX_THREADS", "THREADS", "STOP_SECONDS", "MAX_SESSIONS", "SURPLUS"];
     NAMES.map(|name| {
         format!(
-            "warning calls: {name} is ignored, since the program has rights that whoever started it \
+            "warning calls: LIBMILTER_{name} is ignored, since the program has rights that whoever started it \
              has not"
         )
     })
@@ -103,6 +104,8 @@ fn other_programs_honour_it() {
         "warning calls: LIBMILTER_MAX_THREADS=none is not a positive number; no limit is set",
         "warning calls: LIBMILTER_THREADS=many is neither pool nor session; pool is used",
         "warning calls: LIBMILTER_STOP_SECONDS=soon is not a positive number; 8 is used",
+        "warning calls: LIBMILTER_MAX_SESSIONS=few is not a positive number; no limit is set",
+        "warning calls: LIBMILTER_SURPLUS=none is neither wait nor tempfail; wait is used",
     ];
     assert_eq!(logged("chmod 755 \"$1\""), honoured);
 }

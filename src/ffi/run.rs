@@ -9,7 +9,7 @@ use super::process::MAX_DATA_SIZE;
 use super::settings::SETTINGS;
 use super::socket;
 use super::types::MI_SUCCESS;
-use super::variables::{max_threads, stop_limit, threads};
+use super::variables::{allowance, max_threads, stop_limit, threads};
 use crate::proto::printable::quote;
 use crate::runtime::{Control, Level, Log, Options, ServeError, Threads, serve};
 use crate::sys::log::{Priority, is_chosen};
@@ -58,6 +58,7 @@ fn run() -> Result<(), Failed> {
     let (listener, _with_run) = socket::take()?;
     let (max_threads, threads) = (max_threads(&log), threads(&log));
     let stop_limit = stop_limit(&log);
+    let allowance = allowance(&log);
     let options = {
         let settings = SETTINGS.lock();
         Options {
@@ -67,6 +68,7 @@ fn run() -> Result<(), Failed> {
             max_threads,
             threads,
             stop_limit,
+            allowance,
         }
     };
     announce(&log, &options);

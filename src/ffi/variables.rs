@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::proto::printable::quote;
-use crate::runtime::{Log, STOP_LIMIT, Threads};
+use crate::runtime::{Allowance, Log, STOP_LIMIT, Surplus, Threads};
 use crate::sys::environment::{Setting, setting};
 use crate::sys::log::{Priority, choose, is_chosen};
 
@@ -50,6 +50,35 @@ pub(super) fn threads(log: &Log) -> Threads {
             let text = format!("{NAME}={shown} is neither pool nor session; pool is used");
             log.line(Priority::Warning, &text);
             Threads::Pool
+        }
+    }
+}
+
+/// What peers may use; all they want by default.
+pub(super) fn allowance(log: &Log) -> Allowance {
+    let limit = |name| positive(name, log, "no limit is set").unwrap_or(usize::MAX);
+    let seconds: Option<u32> = positive("LIBMILTER_FIRST_PACKET_SECONDS", log, "no limit is set");
+    Allowance {
+        sessions: limit("LIBMILTER_MAX_SESSIONS"),
+        sessions_of_one: limit("LIBMILTER_MAX_SESSIONS_PER_PEER"),
+        bytes: limit("LIBMILTER_MAX_SESSION_BYTES"),
+        first_packet: seconds.map(|seconds| Duration::from_secs(seconds.into())),
+        surplus: surplus(log),
+    }
+}
+
+/// What becomes of connections over the number of sessions; they wait by default.
+fn surplus(log: &Log) -> Surplus {
+    const NAME: &str = "LIBMILTER_SURPLUS";
+    let Some(value) = environment(NAME, log) else { return Surplus::Waits };
+    match value.as_encoded_bytes() {
+        b"wait" => Surplus::Waits,
+        b"tempfail" => Surplus::Fails,
+        value => {
+            let shown = quote(value);
+            let text = format!("{NAME}={shown} is neither wait nor tempfail; wait is used");
+            log.line(Priority::Warning, &text);
+            Surplus::Waits
         }
     }
 }

@@ -75,6 +75,13 @@ impl Macros {
         }
     }
 
+    /// Bytes that are kept.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let late = self.late.iter().flat_map(|late| late.iter());
+        self.early.iter().chain(late).map(Stage::size).sum()
+    }
+
     /// Finds a macro's value, with all that follows it in its stage, of which the value is what the
     /// first NUL ends; later stages win over earlier ones. The name has no NUL.
     ///

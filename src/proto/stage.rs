@@ -59,6 +59,11 @@ fn begins_with(strings: &[u8], name: &[u8]) -> Option<usize> {
 }
 
 impl Stage {
+    /// Bytes that are kept.
+    pub(super) fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub(super) fn clear(&mut self) {
         if let Some(form) = self.bytes.last_mut() {
             *form = form::EMPTY;

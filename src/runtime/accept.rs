@@ -8,14 +8,17 @@ use std::time::Duration;
 use super::connection::Connection;
 use super::entrance::PASSING_MAX;
 use super::event_loop::EventLoop;
+use super::guests::Admission;
 use super::lost::Lost;
 use super::options::Threads;
 use super::pool::Employer;
 use super::run::{Run, Work};
 use super::stop::Level;
 use crate::net::listener::{Listener, errno_text};
+use crate::proto::response::{bare, letter};
 use crate::session::{Filter, Report};
 use crate::sys::clock::Time;
+use crate::sys::jitter::MutexGuard;
 use crate::sys::log::Priority;
 use crate::sys::socket;
 use crate::sys::{flags, memory};
@@ -31,10 +34,17 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Accepts what has come in, for the owner of a loop.
 pub(super) fn accept<F: Filter + 'static>(run: &Arc<Run<F>>, index: usize, now: Time) {
     let Some(listener) = run.entrance.listener() else { return };
+    let guests = &run.service.guests;
     for call in 0..ACCEPT_BATCH {
+        let door = guests.door();
+        if door.is_some() && guests.have_to_wait(run.service.lifecycle.sessions(), now) {
+            let Some(this) = run.loops.get(index) else { return };
+            this.ignore(&listener);
+            return this.pause(now, PAUSE);
+        }
         match socket::accept(&listener) {
             Ok(fd) => {
-                if !begin(run, &listener, fd, (index, true), now) {
+                if !begin(run, &listener, fd, (index, true), now, door) {
                     let Some(this) = run.loops.get(index) else { return };
                     return refuse(run, this, &listener, now, &memory::shortage());
                 }
@@ -57,9 +67,10 @@ pub(super) fn accept_rest<F: Filter + 'static>(run: &Arc<Run<F>>) {
     let Some(listener) = listener else { return };
     let now = Time::now();
     for n in 0..REST_MAX {
+        let door = run.service.guests.door();
         match socket::accept(&listener) {
             Ok(fd) => {
-                if !begin(run, &listener, fd, (n % run.loops.len().max(1), false), now) {
+                if !begin(run, &listener, fd, (n % run.loops.len().max(1), false), now, door) {
                     return;
                 }
             }
@@ -70,22 +81,34 @@ pub(super) fn accept_rest<F: Filter + 'static>(run: &Arc<Run<F>>) {
     }
 }
 
-/// Begins a session on a connection, preferably in the loop `home`, which the calling thread may own;
-/// `false` if the system has no memory for it, which closes the connection.
+/// Begins a session on a connection, preferably in the loop `home`, which the calling thread may own, if
+/// its peer may have one; the `door` is closed behind it. `false` if the system has no memory for it, which
+/// closes the connection.
 fn begin<F: Filter + 'static>(
     run: &Arc<Run<F>>,
     listener: &Listener,
     fd: OwnedFd,
     (home, own): (usize, bool),
     now: Time,
+    door: Option<MutexGuard<'_, ()>>,
 ) -> bool {
     run.entrance.accepted();
+    let guests = &run.service.guests;
+    let address = guests.counts_addresses().then(|| socket::peer_address(&fd)).flatten();
+    let sessions = run.service.lifecycle.sessions();
+    if door.is_some() && guests.admit(sessions, address, now) == Admission::Denied {
+        // Whether it reads that is up to the peer.
+        let _told = socket::send_some(&fd, &bare(letter::TEMPFAIL));
+        return true;
+    }
     let tuned = if listener.is_tcp() { socket::tune_tcp(&fd) } else { Ok(()) };
     if let Err(error) = tuned {
         let text = format!("set keepalive failed ({error})");
         run.service.log.line(Priority::Warning, &text);
     }
     let Some(connection) = Connection::begin(&run.service, fd, now) else { return false };
+    guests.enter(connection.output.session, address);
+    drop(door);
     if run.service.options.threads == Threads::Session {
         run.service.lifecycle.detach(&connection.output);
         run.dispatch(Work::Session(connection));

@@ -56,6 +56,7 @@ impl Connection {
                 self.output.flush();
             }
             self.output.end();
+            service.guests.leave(self.output.session);
             service.lifecycle.end_session();
         }
     }

@@ -139,7 +139,22 @@ impl Connection {
     pub(super) fn deadline(&self, limits: Limits) -> Option<Time> {
         let within = self.output.is_full() || !self.partial.is_empty();
         let limit = if within { limits.packet } else { limits.idle };
-        self.since.after(limit?)
+        let first = limits.first.filter(|_| !self.session.has_begun());
+        self.since.after(limit.into_iter().chain(first).min()?)
+    }
+
+    /// Seconds that its MTA had for what it is waited for, and whether that is the rest of a packet.
+    pub(super) fn allowed(&self, limits: Limits) -> (i64, bool) {
+        let within = !self.partial.is_empty();
+        let usual = if within { limits.packet } else { limits.idle };
+        let first = limits.first.filter(|_| !self.session.has_begun());
+        let limit = usual.into_iter().chain(first).min().unwrap_or_default();
+        (i64::try_from(limit.as_secs()).unwrap_or(i64::MAX), within)
+    }
+
+    /// Bytes that it keeps while it waits.
+    pub(super) fn bytes_kept(&self) -> usize {
+        self.session.macro_bytes() + self.partial.room() + self.output.bytes_kept()
     }
 
     /// Whether it has to end in this phase of the run.

@@ -34,11 +34,7 @@ impl Held {
     ///
     /// # Errors
     /// There is no memory for it.
-    pub(super) fn push(
-        &mut self,
-        letter: u8,
-        payload: Payload<'_>,
-    ) -> Result<(), TryReserveError> {
+    pub(super) fn push(&mut self, letter: u8, payload: Payload<'_>) -> Result<(), TryReserveError> {
         encode(&mut self.bytes, letter, payload)
     }
 

@@ -13,6 +13,7 @@
 //! any time, so its callbacks never run on two threads at once.
 
 mod accept;
+mod allowance;
 mod conduct;
 mod connection;
 mod crew;
@@ -21,6 +22,7 @@ mod drive;
 mod entrance;
 mod estimates;
 mod event_loop;
+mod guests;
 mod held;
 mod lifecycle;
 mod log;
@@ -44,6 +46,7 @@ mod tenure;
 mod turn;
 mod work;
 
+pub use allowance::{Allowance, Surplus};
 pub use log::{Log, panicked};
 pub use options::{Options, STOP_LIMIT, Threads};
 pub use serve::{ServeError, serve};

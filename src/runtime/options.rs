@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
+use super::allowance::Allowance;
+
 /// Time between two looks whether the filter has closed descriptors of the run: while there is traffic,
 /// and at most. The reference looked at its socket as often.
 pub(super) const CHECK_BUSY: Duration = Duration::from_secs(1);
@@ -32,6 +34,8 @@ pub struct Options {
     pub threads: Threads,
     /// How long a stop may take in all, whatever callbacks do.
     pub stop_limit: Duration,
+    /// What peers may use.
+    pub allowance: Allowance,
 }
 
 /// How long a stop may take unless something else is asked for. Container managers kill after ten
@@ -54,6 +58,8 @@ pub(super) struct Limits {
     pub(super) idle: Option<Duration>,
     /// For one packet, from its first byte to its last.
     pub(super) packet: Option<Duration>,
+    /// For the first packet, from the beginning of the session.
+    pub(super) first: Option<Duration>,
 }
 
 impl Options {
@@ -63,6 +69,7 @@ impl Options {
         Limits {
             idle: seconds.filter(|&s| s > 0).map(Duration::from_secs),
             packet: seconds.map(|s| Duration::from_secs(s.max(1))),
+            first: self.allowance.first_packet,
         }
     }
 
@@ -81,6 +88,7 @@ impl Options {
 
     /// Time between two looks at the clock while there are sessions.
     pub(super) fn beat(&self) -> Option<Duration> {
-        self.limits().packet.map(|limit| (limit / BEATS).clamp(BEAT_MIN, BEAT_MAX))
+        let Limits { packet, first, .. } = self.limits();
+        packet.into_iter().chain(first).min().map(|limit| (limit / BEATS).clamp(BEAT_MIN, BEAT_MAX))
     }
 }

@@ -50,6 +50,11 @@ impl Partial {
         Ok(())
     }
 
+    /// Bytes that are allocated.
+    pub(super) fn room(&self) -> usize {
+        self.0.as_ref().map_or(0, |bytes| bytes.capacity())
+    }
+
     pub(super) fn clear(&mut self) {
         self.0 = None;
     }
@@ -67,7 +72,7 @@ mod tests {
     }
 
     fn room(partial: &Partial) -> usize {
-        partial.0.as_ref().map_or(0, |bytes| bytes.capacity())
+        partial.room()
     }
 
     /// Drips a packet in parts; how often what was there had to move.

@@ -5,7 +5,8 @@ use super::lifecycle::Phase;
 use super::service::Service;
 use crate::proto::command::Command;
 use crate::proto::frame;
-use crate::session::{Filter, Flow, Report};
+use crate::proto::response::{Payload, letter};
+use crate::session::{Filter, Flow, Output, Report};
 use crate::sys::clock::Time;
 use crate::sys::flags;
 use crate::sys::socket::{has_arrived, receive};
@@ -49,11 +50,26 @@ impl Connection {
             }
             Job::Expired => self.expire(service, scratch, place),
         };
+        let stays = matches!(end, TurnEnd::Wait | TurnEnd::Full);
+        if stays && service.guests.limit_bytes() && !self.may_stay(service) {
+            return (TurnEnd::Close, service.lifecycle.phase());
+        }
         let phase = service.lifecycle.phase();
         if end == TurnEnd::Wait && phase != Phase::Serve {
             return (self.arrived(service, scratch, end, place), phase);
         }
         (end, phase)
+    }
+
+    /// Whether it keeps no more than it may; if it does, its MTA is told so.
+    #[cold]
+    fn may_stay<F: Filter>(&self, service: &Service<F>) -> bool {
+        let (session, bytes) = (self.output.session, self.bytes_kept());
+        let stays = service.guests.may_keep(session, bytes, Time::now());
+        if !stays {
+            let _gone = self.output.send(letter::TEMPFAIL, Payload::None, true);
+        }
+        stays
     }
 
     /// Serves a session that a stop is about to close until a message has begun, or nothing more
@@ -100,8 +116,8 @@ impl Connection {
                 return end;
             }
         }
-        let within = !self.partial.is_empty();
-        self.report(Report::ReadTimeout(service.options.timeout.max(1).into(), within));
+        let (seconds, within) = self.allowed(service.options.limits());
+        self.report(Report::ReadTimeout(seconds, within));
         TurnEnd::Close
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::estimates::Estimates;
+use super::guests::Guests;
 use super::lifecycle::Lifecycle;
 use super::log::Log;
 use super::options::Options;
@@ -19,6 +20,7 @@ pub(super) struct Service<F> {
     pub(super) output_settings: Arc<OutputSettings>,
     pub(super) estimates: Estimates,
     pub(super) lifecycle: Lifecycle,
+    pub(super) guests: Guests,
 }
 
 impl<F: Filter> Service<F> {
@@ -35,7 +37,8 @@ impl<F: Filter> Service<F> {
         });
         let lifecycle = Lifecycle::new(control, Arc::clone(&log), options.beat());
         let estimates = Estimates::default();
-        Service { filter, options, log, output_settings, estimates, lifecycle }
+        let guests = Guests::new(options.allowance, Arc::clone(&log));
+        Service { filter, options, log, output_settings, estimates, lifecycle, guests }
     }
 
     /// Whether a command's callback is too slow to run in a loop.

@@ -68,6 +68,18 @@ impl Session {
         &self.context
     }
 
+    /// Whether the MTA has negotiated, or gone without.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.state != State::Init
+    }
+
+    /// Bytes of macros that are kept.
+    #[must_use]
+    pub fn macro_bytes(&self) -> usize {
+        self.context.lock().macros.size()
+    }
+
     /// Whether a message is under way, so that ending the session now would break it off.
     #[inline]
     #[must_use]

@@ -2,7 +2,7 @@
 //!
 //! Only a library built with `RUSTFLAGS="--cfg jitter"` has them.
 
-use parking_lot::MutexGuard;
+pub use parking_lot::MutexGuard;
 
 /// Holds the calling thread up, now and then. Async-signal-safe.
 #[cfg(not(jitter))]

@@ -1,6 +1,7 @@
 //! Sockets: accepting, receiving, sending, all without blocking and close-on-exec.
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -105,6 +106,13 @@ pub fn ready(
         Err(Errno::INTR) => Ok(false),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The address of a socket's peer, if it is one of the Internet; one of IPv4 in any form is the same.
+#[must_use]
+pub fn peer_address(socket: impl AsFd) -> Option<IpAddr> {
+    let address = rustix::net::getpeername(socket).ok().flatten()?;
+    SocketAddr::try_from(address).ok().map(|address| address.ip().to_canonical())
 }
 
 /// Whether it is a socket with a peer.

@@ -26,7 +26,7 @@ const ROWS: &[&[&str]] = &[
     // What every session is served with.
     &["service"],
     // Phase, count of sessions, why the run ends; threads for any kind of work.
-    &["lifecycle", "pool"],
+    &["guests", "lifecycle", "pool"],
     &["output", "signals"],
     &[
         "crew",
@@ -41,6 +41,8 @@ const ROWS: &[&[&str]] = &[
         "tenure",
         "turn",
     ],
+    // Plain data of which others consist.
+    &["allowance"],
 ];
 
 /// Path of a file from the root of the package, with its name in the table.

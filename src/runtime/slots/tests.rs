@@ -9,7 +9,7 @@ use std::time::Duration;
 
 fn slots() -> Slots {
     let limit = Some(Duration::from_secs(10));
-    Slots::new(Limits { idle: limit, packet: limit })
+    Slots::new(Limits { idle: limit, packet: limit, first: None })
 }
 
 fn connection(number: u64, now: Time) -> Box<Connection> {
