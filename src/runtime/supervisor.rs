@@ -96,7 +96,7 @@ impl<F: Filter + 'static> Supervisor<F> {
         self.run.enter_phase(Phase::Abort);
         self.reclaim();
         self.wait_until(callbacks, |run| {
-            run.service.lifecycle.detached().iter().for_each(|output| output.break_off());
+            run.service.lifecycle.each_detached(|output| output.break_off());
             run.service.lifecycle.sessions() == 0
         });
         let left_behind = self.report_left_behind() + self.run.unreachable().count();
