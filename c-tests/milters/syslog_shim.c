@@ -60,6 +60,17 @@ static void emit(int priority, const char *format, va_list args)
 	errno = saved;
 }
 
+/* In the same file of musl as syslog, which must not be linked in beside this. */
+int setlogmask(int mask)
+{
+	static int current = 0xff;
+	int before = current;
+
+	if (mask != 0)
+		current = mask;
+	return before;
+}
+
 void vsyslog(int priority, const char *format, va_list args)
 {
 	emit(priority, format, args);

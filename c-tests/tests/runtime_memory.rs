@@ -1,11 +1,12 @@
 //! The system has no memory: sessions end that need some, and nothing else does.
 
-use super::runtime_support::{BOUND, Filter};
+use super::runtime_support::{BOUND, Filter, eventually};
 use c_tests::differences::assert_ours;
 use c_tests::{Compile, Linkage};
 use milter_mta::wire::command::Origin;
 use milter_mta::{Client, ClientError};
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
+use std::cell::Cell;
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -185,6 +186,13 @@ fn a_stop_needs_no_memory() {
     for session in &mut sessions {
         session.mail();
     }
+    // The one moment in which std needs memory of its own is the start of a thread (docs/architecture.md).
+    let (threads, same) = (Cell::new(0), Cell::new(0));
+    eventually("no thread is being started", || {
+        let now = filter.threads();
+        same.set(if now == threads.replace(now) { same.get() + 1 } else { 0 });
+        same.get() > 50
+    });
     plan.fail(1..i64::MAX);
     filter.signal(Signal::INT);
     assert_eq!(filter.returned(1).0, "0");

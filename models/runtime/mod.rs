@@ -1,5 +1,7 @@
 //! The files of the runtime, and the models of them.
 
+#[path = "../../src/runtime/allowance.rs"]
+mod allowance;
 #[path = "../../src/runtime/crew.rs"]
 mod crew;
 #[path = "../../src/runtime/lifecycle.rs"]

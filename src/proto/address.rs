@@ -80,7 +80,8 @@ pub fn inet6(text: &[u8]) -> Option<Ipv6Addr> {
 /// which fills the remaining bytes; anything after white space is ignored.
 #[must_use]
 pub fn inet_aton(text: &[u8]) -> Option<Ipv4Addr> {
-    let text = text.split(u8::is_ascii_whitespace).next()?;
+    // What C calls space, vertical tabs too.
+    let text = text.split(|b| matches!(b, b'\t'..=b'\r' | b' ')).next()?;
     let mut parts = text.split(|&b| b == b'.');
     let mut last = number(parts.next()?)?;
     let (mut high, mut free) = (0, 32);
@@ -120,6 +121,7 @@ mod tests {
             ("1", Some([0, 0, 0, 1])),
             ("0x7f.1", Some([127, 0, 0, 1])),
             ("127.0.0.1 trailing", Some([127, 0, 0, 1])),
+            ("127.0.0.1\x0b", Some([127, 0, 0, 1])),
             ("010.1.2.3", Some([8, 1, 2, 3])),
             ("4294967295", Some([255, 255, 255, 255])),
             ("4294967296", None),

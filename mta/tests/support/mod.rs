@@ -19,6 +19,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use milter_mta::{Client, OwnedPacket};
+use rustix::process::{Resource, getrlimit, setrlimit};
 
 /// Long enough for any machine; only failing tests wait for it.
 pub(crate) const BOUND: Duration = Duration::from_secs(20);
@@ -138,9 +139,19 @@ fn unescape(text: &str) -> Vec<u8> {
     out
 }
 
+/// Has this process, in which tests run side by side, have what they need of descriptors, if it may.
+fn enough_descriptors() {
+    const ENOUGH: u64 = 4096;
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = Some(limit.maximum.map_or(ENOUGH, |most| most.min(ENOUGH)));
+    // If that is refused, whoever lacks one says so.
+    let _kept = setrlimit(Resource::Nofile, limit);
+}
+
 /// Serves every connection of a fresh unix socket in threads of its own; the socket's directory
 /// must be kept.
 pub(crate) fn listen<S: AsRef<str>>(words: &[S]) -> (tempfile::TempDir, String) {
+    enough_descriptors();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("milter.sock");
     let listener = UnixListener::bind(&path).unwrap();
