@@ -179,6 +179,24 @@ fn a_failed_allocation_costs_one_session_with_threads_of_their_own() {
     every_failure(&[("LIBMILTER_THREADS", "session")], Begin::Connect);
 }
 
+/// A thread that has served small packets only needs more room for a large one.
+#[test]
+fn a_packet_that_no_room_can_be_made_for_costs_one_session() {
+    let (plan, filter) = Plan::start(&[]);
+    let mut session = filter.session("victim");
+    session.mail();
+    session.send(b'T', &[]);
+    assert_eq!(session.reply(), 'c');
+    plan.fail(1..i64::MAX);
+    session.client.queue(b'L', ["Subject\0", &"v".repeat(65_526), "\0"].concat().as_bytes());
+    // The filter may be gone, or the session.
+    let _sent = session.client.flush();
+    session.closed();
+    plan.fail(i64::MAX..i64::MAX);
+    message(&filter, "later").unwrap();
+    filter.stop();
+}
+
 #[test]
 fn a_stop_needs_no_memory() {
     let (plan, filter) = Plan::start(&[]);

@@ -149,36 +149,34 @@ impl Connection {
         if !scratch.fits(READ_SIZE) {
             return TurnEnd::Close;
         }
-        let Scratch { buffer, now } = scratch;
-        let end = match self.receive(buffer.get_mut(..READ_SIZE).unwrap_or_default()) {
+        let end = match self.receive(scratch.buffer.get_mut(..READ_SIZE).unwrap_or_default()) {
             Ok(mut filled) => {
                 if filled == READ_SIZE {
-                    match self.receive_rest(buffer) {
+                    match self.receive_rest(scratch) {
                         Ok(more) => filled += more,
                         Err(end) => return end,
                     }
                 }
-                let bytes = buffer.get_mut(..=filled).unwrap_or_default();
+                let bytes = scratch.buffer.get_mut(..=filled).unwrap_or_default();
                 self.packets(service, bytes, place).0
             }
             Err(end) => return end,
         };
-        self.since = place.time(*now);
+        self.since = place.time(scratch.now);
         end
     }
 
     /// Receives the rest of a packet that is larger than [`READ_SIZE`], as far as it is there, behind what
     /// has filled that; how many bytes.
     #[cold]
-    fn receive_rest(&mut self, buffer: &mut Vec<u8>) -> Result<usize, TurnEnd> {
-        let Some(packet) = frame::wanted(buffer).filter(|packet| *packet > READ_SIZE) else {
-            return Ok(0);
-        };
+    fn receive_rest(&mut self, scratch: &mut Scratch) -> Result<usize, TurnEnd> {
+        let wanted = frame::wanted(&scratch.buffer).filter(|packet| *packet > READ_SIZE);
+        let Some(packet) = wanted else { return Ok(0) };
         let packet = packet.min(READ_MAX);
-        if buffer.len() <= packet {
-            buffer.resize(packet + 1, 0);
+        if !scratch.fits(packet) {
+            return Err(TurnEnd::Close);
         }
-        match self.receive(buffer.get_mut(READ_SIZE..packet).unwrap_or_default()) {
+        match self.receive(scratch.buffer.get_mut(READ_SIZE..packet).unwrap_or_default()) {
             Err(TurnEnd::Wait) => Ok(0),
             received => received,
         }
