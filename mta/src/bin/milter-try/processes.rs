@@ -107,16 +107,28 @@ fn holds(number: i32, links: &[PathBuf]) -> bool {
     targets.any(|target| links.contains(&target))
 }
 
-/// Inodes of listening sockets bound to a path. Fields: number, references, protocol, flags,
-/// type, state, inode, path.
+/// Inodes of listening sockets at a path.
 fn unix_inodes(path: &Path) -> Vec<String> {
-    const LISTENING: &str = "00010000";
     let table = fs::read_to_string("/proc/net/unix").unwrap_or_default();
-    let wanted = path.to_str();
+    path.to_str().map(|path| listening_at(&table, path)).unwrap_or_default()
+}
+
+/// Inodes of those that a table of unix sockets has at a path, or bound beside it as `path.PID` and moved
+/// there, as this project's library does it. Fields: number, references, protocol, flags, type, state,
+/// inode, path, which may have blanks.
+fn listening_at(table: &str, path: &str) -> Vec<String> {
+    const LISTENING: &str = "00010000";
+    let is_process =
+        |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_there = |bound: &str| match bound.strip_prefix(path) {
+        Some("") => true,
+        Some(rest) => rest.strip_prefix('.').is_some_and(is_process),
+        None => false,
+    };
     let lines = table.lines().filter_map(|line| {
-        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-        let listens = fields.get(3) == Some(&LISTENING) && fields.get(7).copied() == wanted;
-        (listens && wanted.is_some()).then(|| fields[6].to_owned())
+        let fields: Vec<&str> = line.splitn(7, ' ').collect();
+        let (inode, bound) = fields.get(6)?.trim_start().split_once(' ')?;
+        (fields[3] == LISTENING && is_there(bound)).then(|| inode.to_owned())
     });
     lines.collect()
 }
@@ -196,18 +208,24 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("s");
         let unix = UnixListener::bind(&path).unwrap();
+        // As a filter does that takes the place of another.
+        let (beside, moved) = (directory.path().join("a b.77"), directory.path().join("a b"));
+        let taken_over = UnixListener::bind(&beside).unwrap();
+        std::fs::rename(&beside, &moved).unwrap();
         let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = tcp.local_addr().unwrap().port();
-        // A child that has both listeners as its standard input and output.
+        // A child that has the listeners as its standard input, output and error.
         let mut child = Command::new("sleep")
             .arg("60")
             .stdin(Stdio::from(std::os::fd::OwnedFd::from(unix)))
             .stdout(Stdio::from(std::os::fd::OwnedFd::from(tcp)))
+            .stderr(Stdio::from(std::os::fd::OwnedFd::from(taken_over)))
             .spawn()
             .unwrap();
         let pid = Pid::from_child(&child);
         let host = None;
         assert_eq!(listeners(&ConnSpec::Unix(path)), [pid]);
+        assert_eq!(listeners(&ConnSpec::Unix(moved)), [pid]);
         assert_eq!(listeners(&ConnSpec::Inet { port, host }), [pid]);
         assert_eq!(listeners(&ConnSpec::Unix("/no/such".into())), []);
         child.kill().unwrap();
