@@ -168,12 +168,12 @@ impl Listener {
                     return Err(ListenError::NotASocket(shown));
                 }
                 Ok(_) => {
-                    let replacing = Listener::socket(AddressFamily::UNIX)?;
-                    if is_served(&path)
-                        && put_in_place(&replacing, &path, || listen(replacing.as_fd(), backlog))
-                            .is_ok()
-                    {
-                        return Ok(at(replacing, path));
+                    if is_served(&path) {
+                        let replacing = Listener::socket(AddressFamily::UNIX)?;
+                        let listen = || listen(replacing.as_fd(), backlog);
+                        if put_in_place(&replacing, &path, listen).is_ok() {
+                            return Ok(at(replacing, path));
+                        }
                     }
                     // Nobody serves it, or no other name can be had: as the reference does it.
                     std::fs::remove_file(&path)
