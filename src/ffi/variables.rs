@@ -30,28 +30,15 @@ pub(super) fn log_destination(log: &Log) {
     let Some(value) = environment(NAME, log) else { return };
     let value = value.as_encoded_bytes();
     if !choose(value) {
-        let shown = quote(value);
         let known =
             "syslog, stderr, auto, fd: and the number of an open descriptor, an absolute path";
-        let text = format!("{NAME}={shown} is none of {known}; the system log is used");
-        log.line(Priority::Warning, &text);
+        refuse(NAME, value, log, &format!("is none of {known}; the system log is used"));
     }
 }
 
 /// Which threads run callbacks; a pool by default.
 pub(super) fn threads(log: &Log) -> Threads {
-    const NAME: &str = "LIBMILTER_THREADS";
-    let Some(value) = environment(NAME, log) else { return Threads::Pool };
-    match value.as_encoded_bytes() {
-        b"pool" => Threads::Pool,
-        b"session" => Threads::Session,
-        value => {
-            let shown = quote(value);
-            let text = format!("{NAME}={shown} is neither pool nor session; pool is used");
-            log.line(Priority::Warning, &text);
-            Threads::Pool
-        }
-    }
+    choice("LIBMILTER_THREADS", log, [("pool", Threads::Pool), ("session", Threads::Session)])
 }
 
 /// What peers may use; all they want by default.
@@ -69,18 +56,7 @@ pub(super) fn allowance(log: &Log) -> Allowance {
 
 /// What becomes of connections over the number of sessions; they wait by default.
 fn surplus(log: &Log) -> Surplus {
-    const NAME: &str = "LIBMILTER_SURPLUS";
-    let Some(value) = environment(NAME, log) else { return Surplus::Waits };
-    match value.as_encoded_bytes() {
-        b"wait" => Surplus::Waits,
-        b"tempfail" => Surplus::Fails,
-        value => {
-            let shown = quote(value);
-            let text = format!("{NAME}={shown} is neither wait nor tempfail; wait is used");
-            log.line(Priority::Warning, &text);
-            Surplus::Waits
-        }
-    }
+    choice("LIBMILTER_SURPLUS", log, [("wait", Surplus::Waits), ("tempfail", Surplus::Fails)])
 }
 
 /// What the administrator has set; nothing where somebody else may have.
@@ -105,9 +81,29 @@ fn positive<T: FromStr + Default + PartialOrd>(
     let value = environment(name, log)?;
     let number = value.to_str().and_then(|text| text.parse().ok()).filter(|n| *n > T::default());
     if number.is_none() {
-        let shown = quote(value.as_encoded_bytes());
-        let text = format!("{name}={shown} is not a positive number; {otherwise}");
-        log.line(Priority::Warning, &text);
+        let why = format!("is not a positive number; {otherwise}");
+        refuse(name, value.as_encoded_bytes(), log, &why);
     }
     number
+}
+
+/// One of two words; the first one where nothing is set, or what is set is neither.
+fn choice<T: Copy>(name: &str, log: &Log, words: [(&str, T); 2]) -> T {
+    let [(usual, default), (other, _)] = words;
+    let Some(value) = environment(name, log) else { return default };
+    let value = value.as_encoded_bytes();
+    let chosen = words.iter().find(|(word, _)| word.as_bytes() == value);
+    chosen.map_or_else(
+        || {
+            let why = format!("is neither {usual} nor {other}; {usual} is used");
+            refuse(name, value, log, &why);
+            default
+        },
+        |(_, chosen)| *chosen,
+    )
+}
+
+/// Logs that a variable can't be what it is, and what comes of it.
+fn refuse(name: &str, value: &[u8], log: &Log, why: &str) {
+    log.line(Priority::Warning, &format!("{name}={} {why}", quote(value)));
 }
