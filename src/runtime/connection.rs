@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::lifecycle::{LINGER, Phase};
 use super::options::Limits;
@@ -138,18 +139,21 @@ impl Connection {
     /// When the MTA has been silent, or has not read, for too long.
     pub(super) fn deadline(&self, limits: Limits) -> Option<Time> {
         let within = self.output.is_full() || !self.partial.is_empty();
-        let limit = if within { limits.packet } else { limits.idle };
-        let first = limits.first.filter(|_| !self.session.has_begun());
-        self.since.after(limit.into_iter().chain(first).min()?)
+        self.since.after(self.limit(limits, within)?)
     }
 
     /// Seconds that its MTA had for what it is waited for, and whether that is the rest of a packet.
     pub(super) fn allowed(&self, limits: Limits) -> (i64, bool) {
         let within = !self.partial.is_empty();
+        let limit = self.limit(limits, within).unwrap_or_default();
+        (i64::try_from(limit.as_secs()).unwrap_or(i64::MAX), within)
+    }
+
+    /// How long its MTA may take, `within` a packet or for the next one.
+    fn limit(&self, limits: Limits, within: bool) -> Option<Duration> {
         let usual = if within { limits.packet } else { limits.idle };
         let first = limits.first.filter(|_| !self.session.has_begun());
-        let limit = usual.into_iter().chain(first).min().unwrap_or_default();
-        (i64::try_from(limit.as_secs()).unwrap_or(i64::MAX), within)
+        usual.into_iter().chain(first).min()
     }
 
     /// Bytes that it keeps while it waits.

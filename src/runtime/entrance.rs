@@ -3,16 +3,13 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use super::event_loop::EventLoop;
+use super::news::News;
 use crate::net::listener::Listener;
 use crate::sys::clock::Time;
 use crate::sys::jitter::Mutex;
 
-/// Time between two log lines about pauses in accepting: a filter that has run out of descriptors or memory
-/// runs out again with each session that ends and lets the next one in.
-const PAUSE_LOG_INTERVAL: Duration = Duration::from_secs(60);
 /// Consecutive errors of `accept` after which the run is given up, as in the reference.
 const FAILURES_MAX: u32 = 16;
 /// Consecutive errors of `accept` that are a peer's, each passed over at once, after which accepting pauses:
@@ -28,8 +25,9 @@ pub(super) struct Entrance {
     failures: AtomicU32,
     /// Consecutive errors of `accept` that are a peer's, since the last pause for them.
     passed: AtomicU32,
-    /// A pause in accepting is not logged before.
-    pause_log_after: Mutex<Option<Time>>,
+    /// Of log lines about pauses in accepting: a filter that has run out of descriptors or memory runs
+    /// out again with each session that ends and lets the next one in.
+    pauses: Mutex<News>,
 }
 
 impl Entrance {
@@ -38,7 +36,7 @@ impl Entrance {
             listener: Mutex::new(Some(Arc::new(listener))),
             failures: AtomicU32::new(0),
             passed: AtomicU32::new(0),
-            pause_log_after: Mutex::default(),
+            pauses: Mutex::default(),
         }
     }
 
@@ -90,11 +88,6 @@ impl Entrance {
 
     /// Whether a pause in accepting is to be logged.
     pub(super) fn pause_is_news(&self, now: Time) -> bool {
-        let mut next = self.pause_log_after.lock();
-        let news = next.is_none_or(|next| next <= now);
-        if news {
-            *next = now.after(PAUSE_LOG_INTERVAL);
-        }
-        news
+        self.pauses.lock().admit(now).is_some()
     }
 }

@@ -3,16 +3,13 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::allowance::{Allowance, Surplus};
 use super::log::Log;
+use super::news::News;
 use crate::sys::clock::Time;
 use crate::sys::jitter::{Mutex, MutexGuard};
 use crate::sys::log::Priority;
-
-/// Time between two log lines about what is not allowed.
-const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The peers of a run. Without a limit on sessions nothing is kept of them.
 #[derive(Debug)]
@@ -23,6 +20,7 @@ pub(super) struct Guests {
     door: Mutex<()>,
     /// Those that count by address.
     present: Mutex<Present>,
+    /// Of log lines about what is not allowed.
     news: Mutex<News>,
 }
 
@@ -38,6 +36,11 @@ impl Present {
         self.counts.get(&address).copied().unwrap_or(0)
     }
 
+    /// Makes room for one more session; `false` if the system has no memory for it.
+    fn make_room(&mut self) -> bool {
+        self.addresses.try_reserve(1).is_ok() && self.counts.try_reserve(1).is_ok()
+    }
+
     fn enter(&mut self, session: u64, address: IpAddr) {
         self.addresses.insert(session, address);
         *self.counts.entry(address).or_default() += 1;
@@ -51,26 +54,6 @@ impl Present {
                 self.counts.remove(&address);
             }
         }
-    }
-}
-
-/// Log lines about what is not allowed.
-#[derive(Debug, Default)]
-struct News {
-    after: Option<Time>,
-    /// Since the last one.
-    untold: u64,
-}
-
-impl News {
-    /// Whether there is to be a line, and how many there would have been since the last one.
-    fn admit(&mut self, now: Time) -> Option<u64> {
-        if self.after.is_some_and(|after| now < after) {
-            self.untold += 1;
-            return None;
-        }
-        self.after = now.after(LOG_INTERVAL);
-        Some(std::mem::take(&mut self.untold))
     }
 }
 
@@ -126,13 +109,21 @@ impl Guests {
             return Admission::Denied;
         }
         let Some(address) = address else { return Admission::Granted };
-        let count = self.present.lock().count(address);
+        let mut present = self.present.lock();
+        let count = present.count(address);
         if count >= self.allowance.sessions_of_one {
             self.tell(now, || {
                 format!(
                     "{address} has {count} sessions open, and no more are allowed; a connection got \
                      a temporary failure (see LIBMILTER_MAX_SESSIONS_PER_PEER)"
                 )
+            });
+            return Admission::Denied;
+        }
+        // Nobody else takes it while the door is held.
+        if !present.make_room() {
+            self.tell(now, || {
+                "memory has run out; a connection got a temporary failure".to_owned()
             });
             return Admission::Denied;
         }
@@ -202,14 +193,5 @@ mod tests {
         present.leave(3);
         assert_eq!([present.count(one), present.count(two)], [1, 0]);
         assert_eq!((present.addresses.len(), present.counts.len()), (1, 1));
-    }
-
-    #[test]
-    fn a_line_a_minute_tells_how_many_there_would_have_been() {
-        let (mut news, start) = (News::default(), Time::now());
-        assert_eq!(news.admit(start), Some(0));
-        assert_eq!([news.admit(start), news.admit(start)], [None, None]);
-        let later = start.after(LOG_INTERVAL).unwrap();
-        assert_eq!([news.admit(later), news.admit(later)], [Some(2), None]);
     }
 }

@@ -27,6 +27,7 @@ mod held;
 mod lifecycle;
 mod log;
 mod lost;
+mod news;
 mod options;
 mod output;
 mod own_thread;

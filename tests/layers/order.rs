@@ -35,6 +35,7 @@ const ROWS: &[&[&str]] = &[
         "held",
         "log",
         "lost",
+        "news",
         "options",
         "partial",
         "stop",

@@ -1,0 +1,42 @@
+//! Log lines that would tell the same again and again: one a minute.
+
+use std::time::Duration;
+
+use crate::sys::clock::Time;
+
+/// Time between two such lines.
+const INTERVAL: Duration = Duration::from_secs(60);
+
+/// Lines of one kind.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    after: Option<Time>,
+    /// Since the last one.
+    untold: u64,
+}
+
+impl News {
+    /// Whether there is to be a line, and how many there would have been since the last one.
+    pub(super) fn admit(&mut self, now: Time) -> Option<u64> {
+        if self.after.is_some_and(|after| now < after) {
+            self.untold += 1;
+            return None;
+        }
+        self.after = now.after(INTERVAL);
+        Some(std::mem::take(&mut self.untold))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_a_minute_tells_how_many_there_would_have_been() {
+        let (mut news, start) = (News::default(), Time::now());
+        assert_eq!(news.admit(start), Some(0));
+        assert_eq!([news.admit(start), news.admit(start)], [None, None]);
+        let later = start.after(INTERVAL).unwrap();
+        assert_eq!([news.admit(later), news.admit(later)], [Some(2), None]);
+    }
+}
