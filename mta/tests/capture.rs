@@ -2,39 +2,22 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
+use crate::runs::{milter_try, run, status, stderr, stdout};
 use crate::support::listen;
 use milter_mta::Capture;
 use milter_mta::capture::What;
 use serde_json::Value;
 
-fn milter_try(words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_milter-try")).args(words).output().unwrap()
-}
-
-fn status(output: &Output) -> i32 {
-    output.status.code().unwrap()
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
 /// Records a session with a milter by script.
 fn record(file: &Path, script: &[&str], options: &[&str]) -> Output {
-    let (_directory, spec) = listen(script);
-    milter_try(&[options, &["--record", file.to_str().unwrap(), "--connect", &spec]].concat())
+    run(script, &[options, &["--record", file.to_str().unwrap()]].concat())
 }
 
 /// Plays a capture to a milter by script.
 fn replay(file: &Path, script: &[&str], options: &[&str]) -> Output {
-    let (_directory, spec) = listen(script);
-    milter_try(&[options, &["--replay", file.to_str().unwrap(), "--connect", &spec]].concat())
+    run(script, &[options, &["--replay", file.to_str().unwrap()]].concat())
 }
 
 const SCRIPT: [&str; 3] = ["R=y550 5.1.1 no\\0", "R=c", "E=hX-New\\0new\\0;bone\r\n;c"];
@@ -152,7 +135,7 @@ fn a_disguised_capture_is_played_like_the_other() {
     let rcpts = ["--rcpt", "bob@king.example", "--rcpt", "eve@king.example"];
     record(&file, &script, &[&["-q", "--from", "ada@king.example"], &rcpts[..]].concat());
     let before = std::fs::read(&file).unwrap();
-    let output = milter_try(&["--anonymize", file.to_str().unwrap()]);
+    let output = milter_try(&["--anonymize", file.to_str().unwrap()]).output().unwrap();
     assert_eq!(status(&output), 0);
     let after = Capture::parse(&output.stdout).unwrap();
     assert_eq!(after.fact("anonymized"), Some("yes"));
@@ -184,7 +167,7 @@ fn what_is_no_capture_or_does_not_go_together_is_refused() {
     std::fs::write(&file, "Subject: no capture\n").unwrap();
     let file = file.to_str().unwrap();
     for words in [&["--replay", file, "--connect", "unix:/no"][..], &["--anonymize", file]] {
-        let output = milter_try(words);
+        let output = milter_try(words).output().unwrap();
         assert_eq!(status(&output), 66);
         let error = stderr(&output);
         assert!(
@@ -199,23 +182,24 @@ fn what_is_no_capture_or_does_not_go_together_is_refused() {
         (&["--record", "x", "--sessions", "2"], "--record writes one session"),
         (&["--deliver", "x", "--count", "2"], "--deliver writes one message"),
     ] {
-        let output = milter_try(&[words, &spec].concat());
+        let output = milter_try(&[words, &spec].concat()).output().unwrap();
         assert_eq!(status(&output), 64);
         assert!(stderr(&output).contains(problem), "{}", stderr(&output));
     }
-    let output = milter_try(&["--anonymize", file, "--quiet"]);
+    let output = milter_try(&["--anonymize", file, "--quiet"]).output().unwrap();
     assert_eq!(status(&output), 64);
 }
 
 #[test]
 fn a_capture_that_cannot_be_written_is_a_failure() {
     let (_directory, spec) = listen(&["E=r"]);
-    let output = milter_try(&["--record", "/no/such/directory/x", "--connect", &spec]);
+    let output =
+        milter_try(&["--record", "/no/such/directory/x", "--connect", &spec]).output().unwrap();
     assert_eq!(status(&output), 71);
     assert!(
         stderr(&output).contains("cannot write the capture /no/such/directory/x: No such file")
     );
-    let output = milter_try(&["-q", "--record", "/dev/full", "--connect", &spec]);
+    let output = milter_try(&["-q", "--record", "/dev/full", "--connect", &spec]).output().unwrap();
     assert_eq!(status(&output), 71);
     assert!(stderr(&output).contains("cannot write the capture /dev/full: No space left"));
 }

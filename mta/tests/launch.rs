@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::runs::{milter_try, status, stderr, stdout};
 use crate::support::BOUND;
 use rustix::net::sockopt::set_socket_reuseaddr;
 use rustix::net::{
@@ -15,12 +16,6 @@ use rustix::net::{
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 const FAKE: &str = env!("CARGO_BIN_EXE_fake-milter");
-
-fn milter_try(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_milter-try"));
-    command.args(arguments);
-    command
-}
 
 /// Runs with the options, then `--`, then the fake milter with its words.
 fn run(options: &[&str], milter: &[&str]) -> Output {
@@ -38,18 +33,6 @@ fn free_port() -> u16 {
     set_socket_reuseaddr(&socket, true).unwrap();
     bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
     SocketAddrV4::try_from(getsockname(&socket).unwrap()).unwrap().port()
-}
-
-fn status(output: &Output) -> i32 {
-    output.status.code().unwrap()
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 /// Waits for something that must come.

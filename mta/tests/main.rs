@@ -5,6 +5,7 @@ mod launch;
 mod milter_try;
 mod pages;
 mod reader;
+mod runs;
 mod session;
 mod support;
 mod verdicts;

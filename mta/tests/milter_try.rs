@@ -1,33 +1,9 @@
 //! milter-try against milters that run already: verdicts, reports, JSON, many sessions.
 
-use std::process::{Command, Output};
+use std::process::Command;
 
-use crate::support::listen;
+use crate::runs::{document, run, status, stderr, stdout};
 use serde_json::{Value, json};
-
-/// Runs milter-try against a milter by script.
-fn run(script: &[&str], options: &[&str]) -> Output {
-    let (_directory, spec) = listen(script);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_milter-try"));
-    command.args(options).args(["--connect", &spec]);
-    command.output().unwrap()
-}
-
-fn status(output: &Output) -> i32 {
-    output.status.code().unwrap()
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
-fn document(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap()
-}
 
 #[test]
 fn the_exit_status_tells_the_verdict() {

@@ -1,44 +1,17 @@
 //! What users of milter-try have missed: what it writes, tells and takes from elsewhere.
 
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Output};
+use std::process::Output;
 
+use crate::runs::{document, milter_try, run, status, stderr, stdout};
 use crate::support::listen;
-use serde_json::{Value, json};
+use serde_json::json;
 
 const FAKE: &str = env!("CARGO_BIN_EXE_fake-milter");
-
-fn milter_try(words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_milter-try"));
-    command.args(words);
-    command
-}
-
-/// Runs with the options against a milter by script.
-fn run(script: &[&str], options: &[&str]) -> Output {
-    let (_directory, spec) = listen(script);
-    milter_try(&[options, &["--connect", &spec]].concat()).output().unwrap()
-}
 
 /// Runs a script of the shell as the milter.
 fn run_shell(options: &[&str], script: &str) -> Output {
     milter_try(&[&["--linked"], options, &["--", "sh", "-c", script]].concat()).output().unwrap()
-}
-
-fn status(output: &Output) -> i32 {
-    output.status.code().unwrap()
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
-fn document(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 #[test]
