@@ -14,10 +14,7 @@ setup build test
 
 # What the tests note beside passing and failing, see c-tests/src/notes.rs.
 target=${CARGO_TARGET_DIR:-target}
-mkdir -p "$target/c-tests"
-# Cargo marks only a target directory that it has made itself, and tests look for the mark.
-[ -e "$target/CACHEDIR.TAG" ] || echo 'Signature: 8a477f597d28d172789f06886806bc55' >"$target/CACHEDIR.TAG"
-C_TESTS_NOTES=$(cd "$target/c-tests" && pwd)/notes
+C_TESTS_NOTES=$(target_dir c-tests)/notes
 : >"$C_TESTS_NOTES"
 # Intermediate results for the next compilation are half of what it writes.
 CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0}

@@ -42,6 +42,18 @@ impl Milter {
         Ok(Self { child, log, dir })
     }
 
+    /// Starts a command with the specification of a unix socket in its directory, then these arguments, and
+    /// waits until the socket accepts; gives the specification too.
+    pub fn start_at_socket(command: Command, arguments: &[&str]) -> Result<(Self, String)> {
+        let mut spec = String::new();
+        let mut milter = Self::start(command, |command, dir| {
+            spec = format!("unix:{}/socket", dir.display());
+            command.arg(&spec).args(arguments);
+        })?;
+        milter.wait_for(&spec)?;
+        Ok((milter, spec))
+    }
+
     /// Waits until the connection spec (`unix:/path`, a path, or `inet:port@host`) accepts.
     ///
     /// The probe is a connection without commands: the filter sees xxfi_close for it.

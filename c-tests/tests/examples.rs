@@ -20,13 +20,7 @@ impl Example {
     /// Compiles and starts an example with a socket of its own and these further arguments.
     fn start(linkage: Linkage, name: &str, args: &[&str]) -> Self {
         let command = linkage.command(&example(name)).unwrap();
-        let mut spec = String::new();
-        let mut milter = Milter::start(command, |command, dir| {
-            spec = format!("unix:{}/socket", dir.display());
-            command.arg(&spec).args(args);
-        })
-        .unwrap();
-        milter.wait_for(&spec).unwrap();
+        let (milter, spec) = Milter::start_at_socket(command, args).unwrap();
         milter.check_mapped(linkage).unwrap();
         Self(milter, spec.parse().unwrap())
     }

@@ -7,13 +7,8 @@ fn accept() -> Program {
 }
 
 fn runs_with(linkage: Linkage) {
-    let mut socket = String::new();
-    let mut milter = Milter::start(linkage.command(&accept()).unwrap(), |command, dir| {
-        socket = format!("unix:{}/socket", dir.display());
-        command.arg(&socket);
-    })
-    .unwrap();
-    milter.wait_for(&socket).unwrap();
+    let command = linkage.command(&accept()).unwrap();
+    let (milter, _) = Milter::start_at_socket(command, &[]).unwrap();
     milter.check_mapped(linkage).unwrap();
     assert_eq!(milter.log().lines().unwrap(), Vec::<String>::new());
     let status = milter.stop().unwrap();

@@ -12,13 +12,9 @@ use std::os::unix::net::UnixStream;
 #[test]
 fn packets_of_several_threads_stay_whole() {
     let program = Compile::c("milters/progress.c").build().unwrap();
-    let mut milter =
-        Milter::start(Linkage::OursDynamic.command(&program).unwrap(), |command, dir| {
-            command.arg(format!("unix:{}/socket", dir.display()));
-        })
-        .unwrap();
+    let command = Linkage::OursDynamic.command(&program).unwrap();
+    let (milter, _) = Milter::start_at_socket(command, &[]).unwrap();
     let path = milter.dir().join("socket");
-    milter.wait_for(&path.display().to_string()).unwrap();
     let mut stream = UnixStream::connect(path).unwrap();
     for command in ["O 6 1ff 1fffff", "C host U", "M <a@b>", "R <c@d>", "E"] {
         let Step::Send(bytes) = parse(command).unwrap() else { unreachable!() };

@@ -32,15 +32,11 @@ fn reports(linkage: Linkage, arguments: &[&str]) -> String {
     let program =
         Compile::c("milters/handover.c").flag("-fsanitize=thread").lib("-fsanitize=thread");
     let program = program.build().unwrap();
-    let command = linkage.command(&program).unwrap();
+    let mut command = linkage.command(&program).unwrap();
     let logs = tempfile::tempdir().unwrap();
-    let mut milter = Milter::start(command, |command, dir| {
-        command.arg(format!("unix:{}/socket", dir.display())).args(arguments);
-        command.env("TSAN_OPTIONS", format!("exitcode=0 log_path={}/tsan", logs.path().display()));
-    })
-    .unwrap();
+    command.env("TSAN_OPTIONS", format!("exitcode=0 log_path={}/tsan", logs.path().display()));
+    let (milter, _) = Milter::start_at_socket(command, arguments).unwrap();
     let path = milter.dir().join("socket");
-    milter.wait_for(&path.display().to_string()).unwrap();
     let moved = std::thread::scope(|scope| {
         let play = || (0..ROUNDS).map(|_| session(&path)).filter(|moved| *moved).count();
         let threads: Vec<_> = (0..SESSIONS).map(|_| scope.spawn(play)).collect();

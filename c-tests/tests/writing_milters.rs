@@ -111,13 +111,7 @@ fn message(session: &mut Session<'_>, words: &str) -> Vec<String> {
 fn play(program: &Program, linkage: Linkage, block: &Block) -> Vec<String> {
     let mut command = linkage.command(program).unwrap();
     command.stdout(Stdio::piped());
-    let mut spec = String::new();
-    let mut milter = Milter::start(command, |command, dir| {
-        spec = format!("unix:{}/socket", dir.display());
-        command.arg(&spec);
-    })
-    .unwrap();
-    milter.wait_for(&spec).unwrap();
+    let (milter, spec) = Milter::start_at_socket(command, &[]).unwrap();
     milter.check_mapped(linkage).unwrap();
     let mut run = Run { milter: Some(milter), spec: spec.parse().unwrap(), session: None };
     let mut out = Vec::new();

@@ -274,13 +274,7 @@ impl Description {
 
 /// Starts a filter that takes its address as an argument, and has one session with it that has negotiated.
 pub(crate) fn start_with_session(command: Command) -> (Milter, Session) {
-    let mut spec = String::new();
-    let mut milter = Milter::start(command, |command, dir| {
-        spec = format!("unix:{}/socket", dir.display());
-        command.arg(&spec);
-    })
-    .unwrap();
-    milter.wait_for(&spec).unwrap();
+    let (milter, spec) = Milter::start_at_socket(command, &[]).unwrap();
     let client = Client::connect(&spec.parse().unwrap(), BOUND).unwrap();
     let mut session = Session { client };
     session.client.queue_optneg(6, 0x1ff, 0x1f_ffff);
