@@ -11,15 +11,14 @@ use super::output::SocketOutput;
 use super::slots::{Slot, Slots};
 use super::tenure::{Seat, Tenure};
 use super::turn::Turn;
+use super::wake_up::WakeUp;
 use crate::net::listener::Listener;
 use crate::sys::clock::Time;
 use crate::sys::jitter::Mutex;
 use crate::sys::poller::{Events, Poller, Timeout, Watch, is_shortage};
 use crate::sys::socket::is_connection;
 use crate::sys::thread::StateView;
-use crate::sys::waker::Waker;
 
-pub(super) const WAKER_KEY: u64 = 0;
 pub(super) const LISTENER_KEY: u64 = 1;
 /// Keys from here on are slots.
 pub(super) const FIRST_SLOT_KEY: u64 = 2;
@@ -61,7 +60,7 @@ pub(super) enum Refused {
 #[derive(Debug)]
 pub(super) struct EventLoop {
     poller: Poller,
-    waker: Mutex<Waker>,
+    wake_up: WakeUp,
     pub(super) turn: Turn,
     state: Mutex<State>,
     sessions: AtomicUsize,
@@ -71,8 +70,6 @@ pub(super) struct EventLoop {
     polls: AtomicBool,
     /// The owner's state, where it can be seen.
     owner: Mutex<Option<StateView>>,
-    /// The waker was lost, and another one took its place.
-    waker_lost: AtomicBool,
 }
 
 impl EventLoop {
@@ -80,49 +77,31 @@ impl EventLoop {
         let state = State { slots: Slots::new(limits), accept_after: None, waits_until: None };
         let event_loop = EventLoop {
             poller: Poller::new()?,
-            waker: Mutex::new(Waker::new()?),
+            wake_up: WakeUp::new()?,
             turn: Turn::default(),
             state: Mutex::new(state),
             sessions: AtomicUsize::new(0),
             seat: Seat::default(),
             polls: AtomicBool::new(false),
             owner: Mutex::new(None),
-            waker_lost: AtomicBool::new(false),
         };
-        event_loop.poller.add(&*event_loop.waker.lock(), WAKER_KEY, Watch::Level)?;
+        event_loop.wake_up.watch(&event_loop.poller)?;
         Ok(event_loop)
     }
 
     /// Wakes the owner; `false` if it can't be: the filter has closed our descriptors.
-    ///
-    /// If only the waker is gone, the owner gets another one, so that it can end its sessions; the run
-    /// ends all the same, when the supervisor next looks.
     pub(super) fn wake(&self) -> bool {
-        let mut waker = self.waker.lock();
-        if waker.wake() {
-            return true;
-        }
-        self.waker_lost.store(true, Ordering::Relaxed);
-        let another = || {
-            let another = Waker::new().ok().filter(|_| self.poller.is_intact())?;
-            self.poller.add(&another, WAKER_KEY, Watch::Level).ok()?;
-            Some(another)
-        };
-        another().is_some_and(|another| {
-            *waker = another;
-            waker.wake()
-        })
+        self.wake_up.wake(&self.poller)
     }
 
     /// For the owner, that it is awake.
     pub(super) fn woken(&self) {
-        self.waker.lock().clear();
+        self.wake_up.clear();
     }
 
     /// Whether its descriptors still are, and have been all the time.
     pub(super) fn is_intact(&self) -> bool {
-        let waker = self.waker.lock().is_intact() && !self.waker_lost.load(Ordering::Relaxed);
-        waker && self.poller.is_intact()
+        self.wake_up.is_intact() && self.poller.is_intact()
     }
 
     /// Takes out a session that is to end, for when the owner can't be woken to end it.

@@ -24,6 +24,7 @@ mod estimates;
 mod event_loop;
 mod guests;
 mod held;
+mod job;
 mod lifecycle;
 mod log;
 mod lost;
@@ -45,6 +46,8 @@ mod stop;
 mod supervisor;
 mod tenure;
 mod turn;
+mod wake_up;
+mod way;
 mod work;
 
 pub use allowance::{Allowance, Surplus};

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::held::{HELD_MAX, Held};
 use super::log::Log;
+use super::way::{AtomicWay, Way};
 use crate::proto::command::Command;
 use crate::proto::response::{Payload, bare, letter};
 use crate::session::{Output, Report, SendError};
@@ -19,20 +20,6 @@ use crate::sys::socket::{cut, hang_up, send_some, wait_for_room};
 
 /// No callback is running.
 const NO_CALLBACK: u8 = u8::MAX;
-
-/// How the way to the MTA is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-enum Way {
-    /// There is room, as far as is known.
-    Free = 0,
-    /// The MTA has not taken all it was sent. Nothing more is read from it until it has.
-    Full = 1,
-    /// A callback waits for the MTA to take something.
-    Awaited = 2,
-    /// A write has failed; the connection is of no use any more.
-    Broken = 3,
-}
 
 /// What the sockets of all sessions of a run have in common.
 #[derive(Debug)]
@@ -63,8 +50,8 @@ pub(super) struct SocketOutput {
     held: Mutex<Option<Box<Held>>>,
     /// Nothing is held back.
     through: AtomicBool,
-    /// A [`Way`]; set with `held` locked.
-    way: AtomicU8,
+    /// Set with `held` locked.
+    way: AtomicWay,
     /// [`Command::index`] of the running callback, for those who look on from outside.
     callback: AtomicU8,
     /// The session's last callback has returned.
@@ -83,7 +70,7 @@ impl SocketOutput {
             settings,
             held: Mutex::default(),
             through: AtomicBool::new(false),
-            way: AtomicU8::new(Way::Free as u8),
+            way: AtomicWay::default(),
             callback: AtomicU8::new(NO_CALLBACK),
             ended: AtomicBool::new(false),
         }
@@ -148,25 +135,15 @@ impl SocketOutput {
             .find(|command| command.index() == usize::from(index))
     }
 
-    fn way(&self) -> u8 {
-        // Relaxed: the session's thread reads what it has written itself; for others it is the lock
-        // that orders it, or a matter of log lines.
-        self.way.load(Ordering::Relaxed)
-    }
-
-    fn set_way(&self, way: Way) {
-        self.way.store(way as u8, Ordering::Relaxed);
-    }
-
     /// Whether the MTA has to read before anything else is done for it.
     #[inline]
     pub(super) fn is_full(&self) -> bool {
-        self.way() == Way::Full as u8
+        self.way.is(Way::Full)
     }
 
     /// Whether a callback waits for the MTA to read.
     pub(super) fn is_awaited(&self) -> bool {
-        self.way() == Way::Awaited as u8
+        self.way.is(Way::Awaited)
     }
 
     /// Whether the MTA has not read for long what there is for it; for a session without a callback.
@@ -203,11 +180,11 @@ impl SocketOutput {
             Ok(()) if packets.is_empty() => Ok(()),
             Ok(()) => {
                 *held = Some(packets);
-                self.set_way(Way::Full);
+                self.way.set(Way::Full);
                 Ok(())
             }
             Err(error) => {
-                self.set_way(Way::Broken);
+                self.way.set(Way::Broken);
                 if error.kind() == io::ErrorKind::TimedOut {
                     self.report(self.write_timeout());
                 } else {
@@ -222,12 +199,12 @@ impl SocketOutput {
     fn wait(&self, packets: &mut Held, limit: Option<Duration>) -> io::Result<()> {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         while packets.len() > HELD_MAX {
-            self.set_way(Way::Awaited);
+            self.way.set(Way::Awaited);
             wait_for_room(&self.socket, deadline)?;
             packets.send(&self.socket)?;
         }
         if self.is_awaited() {
-            self.set_way(Way::Full);
+            self.way.set(Way::Full);
         }
         Ok(())
     }
@@ -245,14 +222,14 @@ impl SocketOutput {
     #[cold]
     pub(super) fn drain(&self) -> Result<bool, SendError> {
         let mut held = self.held.lock();
-        if self.way() == Way::Broken as u8 {
+        if self.way.is(Way::Broken) {
             return Err(SendError);
         }
         if let Some(packets) = held.take() {
             self.write(&mut held, packets, false)?;
         }
         if held.is_none() {
-            self.set_way(Way::Free);
+            self.way.set(Way::Free);
         }
         Ok(held.is_none())
     }
@@ -300,7 +277,7 @@ impl AsFd for SocketOutput {
 impl Output for SocketOutput {
     fn send(&self, kind: u8, payload: Payload<'_>, now: bool) -> Result<(), SendError> {
         let mut held = self.held.lock();
-        if self.way() == Way::Broken as u8 {
+        if self.way.is(Way::Broken) {
             return Err(SendError);
         }
         if now && held.is_none() && matches!(payload, Payload::None) {

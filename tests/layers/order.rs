@@ -19,8 +19,10 @@ const ROWS: &[&[&str]] = &[
     &["entrance", "own_thread"],
     // A poller and the sessions it watches; a turn whatever its callbacks do.
     &["conduct", "event_loop"],
-    // The sessions of a loop; the work of a turn.
-    &["receive", "slots"],
+    // The sessions of a loop; what a turn is for.
+    &["job", "slots"],
+    // Packets in, callbacks called.
+    &["receive"],
     // A session with its socket.
     &["connection"],
     // What every session is served with.
@@ -41,6 +43,8 @@ const ROWS: &[&[&str]] = &[
         "stop",
         "tenure",
         "turn",
+        "wake_up",
+        "way",
     ],
     // Plain data of which others consist.
     &["allowance"],
