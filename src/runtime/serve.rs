@@ -76,9 +76,6 @@ pub fn serve<F: Filter + 'static>(
         log.line(Priority::Error, &Lost::Listener.to_string());
         return Err(ServeError::Lost(Lost::Listener));
     }
-    // What the standard library keeps of a thread that it has not started is allocated when it is first
-    // asked for, past the memory that is set apart: not in the middle of a shortage.
-    let _this = std::thread::current();
     let control = running.prepare().map_err(start("Couldn't create the wake-up descriptor"))?;
     let _signals = SignalThread::start(control, Arc::clone(&log))
         .map_err(start("Couldn't start signal thread"))?;
