@@ -1,7 +1,9 @@
 //! What an administrator allows peers: sessions, bytes, time to the first packet.
 
-use super::runtime_support::{Filter, Session};
+use super::runtime_support::{Filter, Session, eventually};
 use c_tests::Linkage;
+use c_tests::differences::assert_ours;
+use rustix::process::Signal;
 
 fn filter_with(variables: &[(&str, &str)], spec: &str) -> Filter {
     let mut command = Linkage::OursDynamic.command(&super::runtime_support::program()).unwrap();
@@ -74,6 +76,23 @@ fn connections_over_the_limit_wait_for_a_session_to_end() {
         let (_, log) = filter.stop();
         assert_eq!((log.len(), lines(&log, "LIBMILTER_MAX_SESSIONS")), (1, 1), "{log:?}");
     }
+}
+
+/// They hear that they failed for now, where the reference resets what nobody has accepted.
+#[test]
+fn connections_that_wait_at_a_stop_are_answered() {
+    let filter = filter_with(&[("LIBMILTER_MAX_SESSIONS", "1")], UNIX);
+    let mut first = filter.session("first");
+    first.mail();
+    let mut waiting = Session { client: filter.connect() };
+    eventually("it waits", || lines(&filter.log(), "LIBMILTER_MAX_SESSIONS") == 1);
+    filter.signal(Signal::TERM);
+    assert_ours("D38", waiting.reply(), 't');
+    waiting.closed();
+    first.rest();
+    first.closed();
+    assert_eq!(filter.returned(1).0, "0");
+    filter.end();
 }
 
 #[test]
