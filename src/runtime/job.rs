@@ -38,6 +38,7 @@ impl Connection {
         }
         let phase = service.lifecycle.phase();
         if end == TurnEnd::Wait && phase != Phase::Serve {
+            service.lifecycle.answered();
             return (self.arrived(service, scratch, end, place), phase);
         }
         (end, phase)

@@ -31,10 +31,12 @@ pub(super) enum Phase {
     Over = 4,
 }
 
-/// How long a stop waits for the next command of an MTA that has just been answered. Those in the
-/// middle of a conversation send it within that time, also on a busy machine; a message that finds the
-/// connection closed is put off for minutes.
+/// How long a stop waits at most for the next command of an MTA that has just been answered. Those in
+/// the middle of a conversation send it within that time, also on a busy machine; a message that finds
+/// the connection closed is put off for minutes.
 pub(super) const LINGER: Duration = Duration::from_secs(1);
+/// If no MTA has said anything for so long, they are not in the middle of conversations.
+pub(super) const QUIET: Duration = Duration::from_millis(75);
 
 /// The phase of a run, its sessions, and why it ends if it has not been asked to.
 #[derive(Debug)]
@@ -47,6 +49,8 @@ pub(super) struct Lifecycle {
     /// Sessions that have not had their close callback yet.
     sessions: AtomicUsize,
     next_session: AtomicU64,
+    /// Turns since a stop has begun, after which a session waits for its next command.
+    answers: AtomicU64,
     /// Sessions that run on a thread of their own for now, by number.
     detached: Mutex<BTreeMap<u64, Arc<SocketOutput>>>,
     /// A descriptor of the run is lost: why it ends.
@@ -66,6 +70,7 @@ impl Lifecycle {
             phase: AtomicU8::new(Phase::Serve as u8),
             sessions: AtomicUsize::new(0),
             next_session: AtomicU64::new(1),
+            answers: AtomicU64::new(0),
             detached: Mutex::default(),
             lost: OnceLock::new(),
         }
@@ -79,6 +84,18 @@ impl Lifecycle {
             3 => Phase::Abort,
             _ => Phase::Over,
         }
+    }
+
+    /// Takes note, once a stop has begun, that an MTA has been answered.
+    #[cold]
+    pub(super) fn answered(&self) {
+        // Relaxed: whoever counts looks again later.
+        self.answers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many answers there have been since a stop has begun.
+    pub(super) fn answers(&self) -> u64 {
+        self.answers.load(Ordering::Relaxed)
     }
 
     /// Whether no callback but those that end a session may begin.

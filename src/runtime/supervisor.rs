@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::accept::accept_rest;
-use super::lifecycle::{LINGER, Phase};
+use super::lifecycle::{LINGER, Phase, QUIET};
 use super::lost::{LOST_PAUSE, Lost};
 use super::options::{CHECK_BUSY, CHECK_IDLE};
 use super::placement::Placement;
@@ -84,11 +84,7 @@ impl<F: Filter + 'static> Supervisor<F> {
             parts.map(|limit| began.checked_add(limit)).into()
         };
         if control.level() == Level::Stop {
-            self.run.enter_phase(Phase::Linger);
-            let linger = began.checked_add(LINGER.min(self.run.service.options.drain_limit() / 2));
-            self.wait_until(linger, |run| {
-                run.service.lifecycle.sessions() == 0 || control.level() == Level::Abort
-            });
+            self.linger(began);
         }
         if control.level() == Level::Stop {
             self.drain(began, drain);
@@ -116,6 +112,24 @@ impl<F: Filter + 'static> Supervisor<F> {
         if threads + ending > 0 {
             let threads = threads + ending;
             self.warn(&format!("{threads} threads have not ended and are left behind"));
+        }
+    }
+
+    /// Lets MTAs go on that are in the middle of a conversation, until none of them says anything more.
+    fn linger(&mut self, began: Instant) {
+        let control = self.run.service.lifecycle.control;
+        self.run.enter_phase(Phase::Linger);
+        let end = began + LINGER.min(self.run.service.options.drain_limit() / 2);
+        let mut answers = None;
+        while Instant::now() < end && answers != Some(self.run.service.lifecycle.answers()) {
+            answers = Some(self.run.service.lifecycle.answers());
+            let quiet = end.min(Instant::now() + QUIET);
+            let over = self.wait_until(Some(quiet), |run| {
+                run.service.lifecycle.sessions() == 0 || control.level() == Level::Abort
+            });
+            if over {
+                return;
+            }
         }
     }
 
