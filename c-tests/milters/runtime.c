@@ -174,6 +174,25 @@ static void on_signal(int number)
 		set_soft_limit(RLIMIT_NPROC, -1);
 }
 
+/* Whether a thread of this process has not begun to end: one that has been joined may have its entry yet. */
+static int is_alive(const char *thread)
+{
+	enum { EXITING = 4 }; /* a flag in proc(5), /proc/pid/stat */
+	char path[64], line[512] = "", *name_end;
+	unsigned flags = 0;
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/self/task/%s/stat", thread);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno != ENOENT;
+	if (read(fd, line, sizeof line - 1) <= 0 || (name_end = strrchr(line, ')')) == NULL
+	    || sscanf(name_end, ") %*c %*d %*d %*d %*d %*d %u", &flags) != 1)
+		flags = EXITING;
+	close(fd);
+	return !(flags & EXITING);
+}
+
 /* Emits how the process looks: threads, descriptors but that of the events, blocked stop signals. */
 static void describe(const char *moment)
 {
@@ -183,7 +202,7 @@ static void describe(const char *moment)
 	DIR *dir = opendir("/proc/self/task");
 
 	while (dir != NULL && (entry = readdir(dir)) != NULL)
-		threads += entry->d_name[0] != '.';
+		threads += entry->d_name[0] != '.' && is_alive(entry->d_name);
 	closedir(dir);
 	dir = opendir("/proc/self/fd");
 	while (dir != NULL && (entry = readdir(dir)) != NULL) {

@@ -293,9 +293,14 @@ pub(crate) fn let_a_timeout_pass() {
 
 /// Polls until a condition holds.
 pub(crate) fn eventually(what: &str, done: impl Fn() -> bool) {
+    eventually_or(|| what.to_owned(), done);
+}
+
+/// The same; what is said if it does not hold is made up then.
+pub(crate) fn eventually_or(what: impl Fn() -> String, done: impl Fn() -> bool) {
     let start = Instant::now();
     while !done() {
-        assert!(start.elapsed() < BOUND, "{what}: not within {} s", BOUND.as_secs());
+        assert!(start.elapsed() < BOUND, "{}: not within {} s", what(), BOUND.as_secs());
         std::thread::sleep(POLL);
     }
 }
