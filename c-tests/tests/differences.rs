@@ -151,7 +151,9 @@ fn log_lines_have_the_number_of_their_session() {
                 > O 6 1ff 1fffff | X C \"h\\004\\04\\d2not an address\\00\"\n";
     let sessions = parse(text).unwrap();
     let lines = |linkage| -> Vec<String> {
-        in_one_process(linkage, &sessions).into_iter().flat_map(|played| played.log).collect()
+        let log = in_one_process(linkage, &sessions).into_iter().flat_map(|played| played.log);
+        // Entry D85: another line follows the first.
+        log.filter(|line| !line.contains(": session ")).collect()
     };
     let wanted = |first: u32, second: u32| {
         vec![

@@ -33,6 +33,7 @@ mod linkage;
 mod log_destination;
 mod log_lines;
 mod matrix;
+mod mistakes;
 mod packages;
 mod privileges;
 mod progress;

@@ -61,7 +61,7 @@ const ATTACKS: [(&[u8], &str); 8] = [
     (b"\x80\0\0\0", "packet length 2147483648"),
     (b"\x7f\xff\xff\xffB", "larger than the data size limit"),
     (b"\0\x01\0\x01B", "larger than the data size limit"),
-    (b"GET / HTTP/1.1\r\n\r\n", "larger than the data size limit"),
+    (b"GET / HTTP/1.1\r\n\r\n", "the peer speaks HTTP"),
     (b"\0\0\0\x01\xee", "is not known"),
     (b"\0\0\0\x05Oabcd", "len too short"),
 ];

@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int, c_uchar};
 
 use super::guard::{text, texts, with_context};
 use super::types::SMFICTX;
-use crate::session::Refused;
+use crate::session::{Refused, Wrong};
 
 /// Appends a header to the message.
 ///
@@ -24,7 +24,7 @@ pub unsafe extern "C" fn smfi_addheader(
     // SAFETY: by the caller's promise.
     let [name, value] = unsafe { texts([headerf, headerv]) };
     // SAFETY: by the caller's promise.
-    unsafe { with_context(ctx, |context| context.add_header(name, value)) }
+    unsafe { with_context(ctx, "smfi_addheader", |context| context.add_header(name, value)) }
 }
 
 /// Changes the index-th header of a name, counted from 1, or deletes it.
@@ -46,7 +46,9 @@ pub unsafe extern "C" fn smfi_chgheader(
     // SAFETY: by the caller's promise.
     let [name, value] = unsafe { texts([headerf, headerv]) };
     // SAFETY: by the caller's promise.
-    unsafe { with_context(ctx, |context| context.change_header(name, index, value)) }
+    unsafe {
+        with_context(ctx, "smfi_chgheader", |context| context.change_header(name, index, value))
+    }
 }
 
 /// Inserts a header so that it becomes the index-th of all, counted from 0.
@@ -67,7 +69,9 @@ pub unsafe extern "C" fn smfi_insheader(
     // SAFETY: by the caller's promise.
     let [name, value] = unsafe { texts([headerf, headerv]) };
     // SAFETY: by the caller's promise.
-    unsafe { with_context(ctx, |context| context.insert_header(index, name, value)) }
+    unsafe {
+        with_context(ctx, "smfi_insheader", |context| context.insert_header(index, name, value))
+    }
 }
 
 /// Changes the envelope sender.
@@ -87,7 +91,7 @@ pub unsafe extern "C" fn smfi_chgfrom(
     // SAFETY: by the caller's promise.
     let [from, args] = unsafe { texts([from, args]) };
     // SAFETY: by the caller's promise.
-    unsafe { with_context(ctx, |context| context.change_from(from, args)) }
+    unsafe { with_context(ctx, "smfi_chgfrom", |context| context.change_from(from, args)) }
 }
 
 /// Adds a recipient.
@@ -103,7 +107,7 @@ pub unsafe extern "C" fn smfi_addrcpt(ctx: *mut SMFICTX, rcpt: *mut c_char) -> c
     // SAFETY: by the caller's promise.
     let rcpt = unsafe { text(rcpt) };
     // SAFETY: by the caller's promise.
-    unsafe { with_context(ctx, |context| context.add_recipient(rcpt)) }
+    unsafe { with_context(ctx, "smfi_addrcpt", |context| context.add_recipient(rcpt)) }
 }
 
 /// Adds a recipient with ESMTP arguments.
@@ -123,7 +127,9 @@ pub unsafe extern "C" fn smfi_addrcpt_par(
     // SAFETY: by the caller's promise.
     let [rcpt, args] = unsafe { texts([rcpt, args]) };
     // SAFETY: by the caller's promise.
-    unsafe { with_context(ctx, |context| context.add_recipient_with(rcpt, args)) }
+    unsafe {
+        with_context(ctx, "smfi_addrcpt_par", |context| context.add_recipient_with(rcpt, args))
+    }
 }
 
 /// Deletes a recipient, named as in xxfi_envrcpt.
@@ -138,7 +144,7 @@ pub unsafe extern "C" fn smfi_delrcpt(ctx: *mut SMFICTX, rcpt: *mut c_char) -> c
     // SAFETY: by the caller's promise.
     let rcpt = unsafe { text(rcpt) };
     // SAFETY: by the caller's promise.
-    unsafe { with_context(ctx, |context| context.delete_recipient(rcpt)) }
+    unsafe { with_context(ctx, "smfi_delrcpt", |context| context.delete_recipient(rcpt)) }
 }
 
 /// Replaces the body; further calls append to the new body.
@@ -164,10 +170,10 @@ pub unsafe extern "C" fn smfi_replacebody(
     };
     let replace = |context: &crate::session::Context| match body {
         Some(body) => context.replace_body(body),
-        None => Err(Refused::Argument),
+        None => Err(Refused::Argument(Wrong::Body)),
     };
     // SAFETY: by the caller's promise.
-    unsafe { with_context(ctx, replace) }
+    unsafe { with_context(ctx, "smfi_replacebody", replace) }
 }
 
 /// Holds the message in the MTA's quarantine.
@@ -183,5 +189,5 @@ pub unsafe extern "C" fn smfi_quarantine(ctx: *mut SMFICTX, reason: *mut c_char)
     // SAFETY: by the caller's promise.
     let reason = unsafe { text(reason) };
     // SAFETY: by the caller's promise.
-    unsafe { with_context(ctx, |context| context.quarantine(reason)) }
+    unsafe { with_context(ctx, "smfi_quarantine", |context| context.quarantine(reason)) }
 }

@@ -87,18 +87,22 @@ pub(super) unsafe fn context<'a>(ctx: *mut SMFICTX) -> Option<&'a Context> {
     unsafe { ctx.cast::<Context>().as_ref() }
 }
 
-/// Runs the body of an exported function on a context; NULL is a failure.
+/// Runs the body of an exported function, of which the name is given, on a context; NULL is a failure.
 ///
 /// # Safety
 /// The pointer is NULL or the context a callback got, whose session has not ended.
 pub(super) unsafe fn with_context(
     ctx: *mut SMFICTX,
+    function: &'static str,
     body: impl FnOnce(&Context) -> Result<(), Refused>,
 ) -> c_int {
     // SAFETY: by the caller's promise.
     let Some(context) = (unsafe { context(ctx) }) else { return MI_FAILURE };
     guard_calls(MI_FAILURE, || match body(context) {
         Ok(()) => MI_SUCCESS,
-        Err(_) => MI_FAILURE,
+        Err(why) => {
+            context.failed(function, why);
+            MI_FAILURE
+        }
     })
 }

@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int};
 
 use super::guard::{context, guard, text, with_context};
 use super::types::SMFICTX;
-use crate::session::Refused;
+use crate::session::{Refused, Wrong};
 
 /// Gives the value of a macro the MTA has sent.
 ///
@@ -46,8 +46,8 @@ pub unsafe extern "C" fn smfi_setsymlist(
     // SAFETY: by the caller's promise.
     let list = unsafe { text(macros) };
     let set = |context: &crate::session::Context| {
-        context.set_symbol_list(stage, list.ok_or(Refused::Argument)?)
+        context.set_symbol_list(stage, list.ok_or(Refused::Argument(Wrong::List))?)
     };
     // SAFETY: by the caller's promise.
-    unsafe { with_context(ctx, set) }
+    unsafe { with_context(ctx, "smfi_setsymlist", set) }
 }

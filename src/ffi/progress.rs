@@ -15,7 +15,7 @@ use super::types::SMFICTX;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn smfi_progress(ctx: *mut SMFICTX) -> c_int {
     // SAFETY: by the caller's promise.
-    unsafe { with_context(ctx, crate::session::Context::progress) }
+    unsafe { with_context(ctx, "smfi_progress", crate::session::Context::progress) }
 }
 
 /// Sets the filter's own pointer of a session.
@@ -33,7 +33,7 @@ pub unsafe extern "C" fn smfi_setpriv(ctx: *mut SMFICTX, privatedata: *mut c_voi
         Ok(())
     };
     // SAFETY: by the caller's promise.
-    unsafe { with_context(ctx, set) }
+    unsafe { with_context(ctx, "smfi_setpriv", set) }
 }
 
 /// Gives the filter's own pointer of a session.

@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int};
 
 use super::guard::{texts, with_context};
 use super::types::SMFICTX;
-use crate::session::Refused;
+use crate::session::{Refused, Wrong};
 
 /// Sets the SMTP reply for a refusal that this or a later callback returns.
 ///
@@ -26,8 +26,8 @@ pub unsafe extern "C" fn smfi_setreply(
     // SAFETY: by the caller's promise.
     let [code, enhanced, message] = unsafe { texts([rcode, xcode, message]) };
     let set = |context: &crate::session::Context| {
-        context.set_reply(code.ok_or(Refused::Argument)?, enhanced, message)
+        context.set_reply(code.ok_or(Refused::Argument(Wrong::Code))?, enhanced, message)
     };
     // SAFETY: by the caller's promise.
-    unsafe { with_context(ctx, set) }
+    unsafe { with_context(ctx, "smfi_setreply", set) }
 }

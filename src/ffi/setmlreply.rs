@@ -13,8 +13,8 @@ use std::ffi::{c_char, c_int};
 
 use super::guard::{text, texts, with_context};
 use super::types::SMFICTX;
-use crate::proto::reply::LINES_MAX;
-use crate::session::Refused;
+use crate::proto::reply::{LINES_MAX, ReplyError};
+use crate::session::{Refused, Wrong};
 
 /// What the header declares. The symbol is the one defined in [`exported`].
 mod declared {
@@ -122,9 +122,9 @@ unsafe extern "C" fn milter_setmlreply_lines(
         *place = unsafe { text(line) }.unwrap_or_default();
     }
     let set = |context: &crate::session::Context| {
-        let lines = texts.get(..count).ok_or(Refused::Argument)?;
-        context.set_multiline_reply(code.ok_or(Refused::Argument)?, enhanced, lines)
+        let lines = texts.get(..count).ok_or(Refused::Reply(ReplyError::LineCount))?;
+        context.set_multiline_reply(code.ok_or(Refused::Argument(Wrong::Code))?, enhanced, lines)
     };
     // SAFETY: by the caller's promise.
-    unsafe { with_context(ctx, set) }
+    unsafe { with_context(ctx, "smfi_setmlreply", set) }
 }

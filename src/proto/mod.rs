@@ -9,8 +9,10 @@
 pub mod address;
 pub mod codes;
 pub mod command;
+pub mod foreign;
 pub mod frame;
 pub mod macros;
+pub mod names;
 pub mod negotiate;
 pub mod nul;
 pub mod planted;

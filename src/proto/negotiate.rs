@@ -6,6 +6,7 @@
 use std::collections::TryReserveError;
 
 use super::codes::{MDS_1M_SIZE, MDS_256K_SIZE, VERSION_MAX, VERSION_MIN, action, status, step};
+use super::names;
 
 /// Bytes. Version, actions and protocol flags, 32 bits each.
 pub const OFFER_SIZE: usize = 12;
@@ -95,6 +96,47 @@ impl std::fmt::Display for NegotiateError {
                 write!(f, "0x{offered:x} does not fulfill protocol requirements 0x{wanted:x}")
             }
         }
+    }
+}
+
+impl NegotiateError {
+    /// What it means, and what would help, for whom the numbers tell nothing.
+    #[must_use]
+    pub fn explanation(&self) -> Option<String> {
+        const HELP: &str = "Postfix offers all with milter_protocol = 6, sendmail from 8.14 on";
+        let missing = |actions: u32, steps: u32| {
+            let names = [names::actions(actions), names::steps(steps)];
+            names.into_iter().filter(|names| !names.is_empty()).collect::<Vec<_>>().join(", ")
+        };
+        Some(match *self {
+            NegotiateError::TooShort(_) => return None,
+            NegotiateError::Version(version) => format!(
+                "this MTA speaks version {} of the milter protocol; versions {VERSION_MIN} to \
+                 {VERSION_MAX} are spoken here; {HELP}",
+                version as i32
+            ),
+            NegotiateError::Actions(offered, wanted) => format!(
+                "this MTA does not offer {}, without which the filter does not run; {HELP}",
+                missing(wanted & !offered, 0)
+            ),
+            NegotiateError::Protocol(offered, wanted) => format!(
+                "this MTA does not offer {}, without which the filter does not run; {HELP}",
+                missing(0, wanted & !offered)
+            ),
+            NegotiateError::Callback(result, offer) => {
+                let actions = names::ALL_ACTIONS & !offer.actions;
+                let lacks = missing(actions, names::ALL_STEPS & !offer.protocol);
+                let lacks = match lacks.as_str() {
+                    "" => "offers all there is".to_owned(),
+                    lacks => format!("does not offer {lacks}; {HELP}"),
+                };
+                format!(
+                    "{} from xxfi_negotiate means that the filter does not serve this MTA \
+                     (SMFIS_CONTINUE and SMFIS_ALL_OPTS do), which {lacks}",
+                    names::result(result)
+                )
+            }
+        })
     }
 }
 

@@ -128,3 +128,33 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn failures_name_what_is_missing() {
+    let offer = Offer { version: 6, actions: 0x1ff, protocol: 0x1f_ffff, mds: 0 };
+    let less = Offer { actions: 0x1f, protocol: 0x1f_fbff, ..offer };
+    for (error, text) in [
+        (NegotiateError::Actions(0x1f, 0x3f), "this MTA does not offer SMFIF_QUARANTINE, without"),
+        (NegotiateError::Actions(0x1ff, 0x200), "this MTA does not offer 0x200, without"),
+        (
+            NegotiateError::Protocol(0x7f, 0x480),
+            "this MTA does not offer SMFIP_NR_HDR, SMFIP_SKIP, ",
+        ),
+        (
+            NegotiateError::Version(1),
+            "this MTA speaks version 1 of the milter protocol; versions 2 to 6",
+        ),
+        (NegotiateError::Version(u32::MAX), "this MTA speaks version -1 of"),
+        (NegotiateError::Callback(1, offer), "SMFIS_REJECT from xxfi_negotiate means"),
+    ] {
+        let told = error.explanation().unwrap();
+        assert!(told.starts_with(text), "{told}");
+        let helps = told.ends_with("milter_protocol = 6, sendmail from 8.14 on");
+        assert_eq!(helps, !matches!(error, NegotiateError::Callback(..)), "{told}");
+    }
+    let told = NegotiateError::Callback(-1, less).explanation().unwrap();
+    let lacks = "does not offer SMFIF_QUARANTINE, SMFIF_CHGFROM, SMFIF_ADDRCPT_PAR, SMFIF_SETSYMLIST, \
+                 SMFIP_SKIP; Postfix";
+    assert!(told.starts_with("-1 from xxfi_negotiate") && told.contains(lacks), "{told}");
+    assert_eq!(NegotiateError::TooShort(3).explanation(), None);
+}

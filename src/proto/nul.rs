@@ -8,6 +8,29 @@ fn marks(word: u64) -> u64 {
     !(((word & LOW_BITS) + LOW_BITS) | word | LOW_BITS)
 }
 
+/// Whether there is a CR or LF.
+#[inline]
+#[must_use]
+pub fn has_line_break(bytes: &[u8]) -> bool {
+    const CR: u64 = u64::from_ne_bytes([b'\r'; 8]);
+    const LF: u64 = u64::from_ne_bytes([b'\n'; 8]);
+    let breaks = |word: &[u8; 8]| {
+        let word = u64::from_ne_bytes(*word);
+        marks(word ^ CR) | marks(word ^ LF) != 0
+    };
+    let Some(last) = bytes.last_chunk::<8>() else {
+        return bytes.iter().any(|b| matches!(b, b'\r' | b'\n'));
+    };
+    let mut rest = bytes;
+    while let Some((word, after)) = rest.split_first_chunk::<8>() {
+        if breaks(word) {
+            return true;
+        }
+        rest = after;
+    }
+    breaks(last)
+}
+
 /// The offsets of all NULs, in order.
 #[derive(Debug, Clone)]
 pub struct Nuls<'a> {
@@ -101,6 +124,12 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn line_breaks_are_found(text in "[ab\r\n]{0,3}[a-z\u{8a}\u{8d}]{0,30}[ab\r\n]{0,3}") {
+            let found = text.bytes().any(|b| b == b'\r' || b == b'\n');
+            prop_assert_eq!(has_line_break(text.as_bytes()), found);
+        }
+
         #[test]
         fn nuls_are_found_where_they_are(
             bytes in proptest::collection::vec(

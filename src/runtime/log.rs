@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use super::news::News;
 use crate::proto::printable::quote;
-use crate::session::{Report, Severity};
+use crate::session::{Mistake, Report, Severity};
+use crate::sys::clock::Time;
 use crate::sys::jitter::Mutex;
-use crate::sys::log::{Priority, write};
+use crate::sys::log::{Priority, is_chosen, write};
 
 /// Length of the window that log lines are counted in.
 const WINDOW: Duration = Duration::from_secs(10);
@@ -17,6 +19,11 @@ static REPORTS: Mutex<Window> = Mutex::new(Window::new());
 /// All else. Nothing of it comes often by itself, but a filter that calls something wrongly for each
 /// message, or a network that refuses an option for each connection, can make a flood of it.
 static LINES: Mutex<Window> = Mutex::new(Window::new());
+
+/// What filters do wrong, by kind: a line a minute, as they may always have done it and whoever reads the
+/// system log can do nothing about it. Who has said where lines go reads them all.
+static MISTAKES: Mutex<[News; Mistake::KINDS]> =
+    Mutex::new([const { News::new() }; Mistake::KINDS]);
 
 /// The system log, seen by one filter.
 #[derive(Debug)]
@@ -52,17 +59,30 @@ impl Window {
     }
 }
 
-/// Whether a line may be written now, and how many were left out before it.
-///
-/// In a process forked in the middle of this the lock is never free again: lines do without it.
-fn admit(window: &Mutex<Window>) -> (bool, u64) {
+/// Looks at what is locked; `None` in a process forked while it was: the lock is never free again, and
+/// lines do without it.
+fn with_lock<T, U>(lock: &Mutex<T>, look: impl FnOnce(&mut T) -> U) -> Option<U> {
     for _ in 0..100 {
-        if let Some(mut window) = window.try_lock() {
-            return window.admit(Instant::now());
+        if let Some(mut locked) = lock.try_lock() {
+            return Some(look(&mut locked));
         }
         std::thread::yield_now();
     }
-    (true, 0)
+    None
+}
+
+/// Whether a line may be written now, and how many were left out before it.
+fn admit(window: &Mutex<Window>) -> (bool, u64) {
+    with_lock(window, |window| window.admit(Instant::now())).unwrap_or((true, 0))
+}
+
+/// Whether a mistake of a filter is told, and how many of its kind were not since the last one.
+fn admit_mistake(kind: usize) -> Option<u64> {
+    if is_chosen() {
+        return Some(0);
+    }
+    let admitted = with_lock(&MISTAKES, |kinds| kinds.get_mut(kind)?.admit(Time::now()));
+    admitted.unwrap_or(Some(0))
 }
 
 impl Log {
@@ -88,6 +108,13 @@ impl Log {
 
     /// Tells how many lines have been left out, at the end of a run: there may be none after it.
     pub fn settle(&self) {
+        let count =
+            |kinds: &mut [News; Mistake::KINDS]| kinds.iter_mut().map(News::take_untold).sum();
+        let mistakes: u64 = with_lock(&MISTAKES, count).unwrap_or_default();
+        if mistakes > 0 {
+            let text = format!("{mistakes} more mistakes of the filter were not logged");
+            write(Priority::Info, &format!("{}: {text}", self.name));
+        }
         for window in [&REPORTS, &LINES] {
             let left_out =
                 window.try_lock().map(|mut window| std::mem::take(&mut window.suppressed));
@@ -111,6 +138,11 @@ impl Log {
 
     /// Writes what a session reports, unless peers have caused too many lines lately.
     pub fn report(&self, session: u64, report: &Report<'_>) {
+        let more = match *report {
+            Report::Mistake(mistake, _) => mistake.kind().and_then(admit_mistake),
+            _ => Some(0),
+        };
+        let Some(more) = more else { return };
         if !self.admits(&REPORTS) {
             return;
         }
@@ -121,7 +153,11 @@ impl Log {
         };
         // The one line in which the reference puts a comma behind the name.
         let mark = if matches!(report, Report::Read(_)) { "," } else { ":" };
-        write(priority, &format!("{}{mark} {}", self.name, report.text(session)));
+        let mut line = format!("{}{mark} {}", self.name, report.text(session));
+        if more > 0 {
+            line.push_str(&format!(" ({more} more of the kind since the last line)"));
+        }
+        write(priority, &line);
     }
 }
 

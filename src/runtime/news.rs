@@ -8,14 +8,29 @@ use crate::sys::clock::Time;
 const INTERVAL: Duration = Duration::from_secs(60);
 
 /// Lines of one kind.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct News {
     after: Option<Time>,
     /// Since the last one.
     untold: u64,
 }
 
+impl Default for News {
+    fn default() -> News {
+        News::new()
+    }
+}
+
 impl News {
+    pub(super) const fn new() -> News {
+        News { after: None, untold: 0 }
+    }
+
+    /// Takes how many lines there would have been since the last one.
+    pub(super) fn take_untold(&mut self) -> u64 {
+        std::mem::take(&mut self.untold)
+    }
+
     /// Whether there is to be a line, and how many there would have been since the last one.
     pub(super) fn admit(&mut self, now: Time) -> Option<u64> {
         if self.after.is_some_and(|after| now < after) {
@@ -23,7 +38,7 @@ impl News {
             return None;
         }
         self.after = now.after(INTERVAL);
-        Some(std::mem::take(&mut self.untold))
+        Some(self.take_untold())
     }
 }
 

@@ -310,6 +310,10 @@ impl Output for SocketOutput {
         self.settings.log.report(self.session, &report);
     }
 
+    fn callback(&self) -> Option<Command> {
+        SocketOutput::callback(self)
+    }
+
     fn debugs(&self, level: i32) -> bool {
         self.settings.debug > level
     }

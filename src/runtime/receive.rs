@@ -16,6 +16,12 @@ const READ_SIZE: usize = 16 << 10;
 /// Bytes of one packet received at once.
 const READ_MAX: usize = 128 << 10;
 
+/// What has been received from an offset on: the last byte of a buffer is room for a NUL.
+#[cold]
+fn received(buffer: &[u8], at: usize) -> &[u8] {
+    buffer.get(at..buffer.len().saturating_sub(1)).unwrap_or_default()
+}
+
 impl Place {
     /// The time after callbacks; `waited` is when the thread has last waited, which is near enough
     /// for callbacks known to be short.
@@ -184,7 +190,7 @@ impl Connection {
                 Ok(Some(packet)) => packet,
                 Ok(None) => break,
                 Err(error) => {
-                    self.report(Report::Frame(error));
+                    self.report(Report::Frame(error, received(buffer, at)));
                     return (TurnEnd::Close, at);
                 }
             };

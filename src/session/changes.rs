@@ -1,17 +1,18 @@
 //! Changes to the message, checked against the agreement and the stage.
 
-use super::context::{Context, Refused};
+use super::context::Context;
+use super::refused::{Refused, Wrong};
 use crate::proto::codes::{BODY_CHUNK_SIZE, action};
 use crate::proto::planted::{Bug, planted};
 use crate::proto::response::{Payload, letter};
 
 /// A string that must be there and not empty.
-fn required(text: Option<&[u8]>) -> Result<&[u8], Refused> {
-    text.filter(|text| !text.is_empty()).ok_or(Refused::Argument)
+fn required(text: Option<&[u8]>, wrong: Wrong) -> Result<&[u8], Refused> {
+    text.filter(|text| !text.is_empty()).ok_or(Refused::Argument(wrong))
 }
 
 fn header_index(index: i32) -> Result<u32, Refused> {
-    u32::try_from(index).map_err(|_| Refused::Argument)
+    u32::try_from(index).map_err(|_| Refused::Argument(Wrong::Index))
 }
 
 impl Context {
@@ -23,7 +24,7 @@ impl Context {
     /// Sends a response that fits the data size limit.
     pub(super) fn emit(&self, letter: u8, payload: Payload<'_>, now: bool) -> Result<(), Refused> {
         if payload.len() > self.max_data_size() && !planted(Bug::ChangeTooLong) {
-            return Err(Refused::Argument);
+            return Err(Refused::TooLong(payload.len().try_into().unwrap_or(u32::MAX)));
         }
         self.output.send(letter, payload, now).map_err(|_| Refused::Send)
     }
@@ -33,8 +34,10 @@ impl Context {
     /// # Errors
     /// See [`Refused`].
     pub fn add_header(&self, name: Option<&[u8]>, value: Option<&[u8]>) -> Result<(), Refused> {
-        let strings = [required(name)?, value.ok_or(Refused::Argument)?];
-        self.change(action::ADDHDRS, letter::ADDHEADER, Payload::Strings(&strings))
+        let strings = [required(name, Wrong::Name)?, value.ok_or(Refused::Argument(Wrong::Value))?];
+        self.change(action::ADDHDRS, letter::ADDHEADER, Payload::Strings(&strings))?;
+        self.check_breaks("smfi_addheader", strings[0], strings[1]);
+        Ok(())
     }
 
     /// Inserts a header at an index (`smfi_insheader`).
@@ -48,8 +51,10 @@ impl Context {
         value: Option<&[u8]>,
     ) -> Result<(), Refused> {
         let index = header_index(index)? + u32::from(planted(Bug::IndexShifted));
-        let strings = [required(name)?, value.ok_or(Refused::Argument)?];
-        self.change(action::ADDHDRS, letter::INSHEADER, Payload::Indexed(index, &strings))
+        let strings = [required(name, Wrong::Name)?, value.ok_or(Refused::Argument(Wrong::Value))?];
+        self.change(action::ADDHDRS, letter::INSHEADER, Payload::Indexed(index, &strings))?;
+        self.check_breaks("smfi_insheader", strings[0], strings[1]);
+        Ok(())
     }
 
     /// Changes or, without a value, deletes a header (`smfi_chgheader`).
@@ -63,8 +68,10 @@ impl Context {
         value: Option<&[u8]>,
     ) -> Result<(), Refused> {
         let index = header_index(index)?;
-        let strings = [required(name)?, value.unwrap_or_default()];
-        self.change(action::CHGHDRS, letter::CHGHEADER, Payload::Indexed(index, &strings))
+        let strings = [required(name, Wrong::Name)?, value.unwrap_or_default()];
+        self.change(action::CHGHDRS, letter::CHGHEADER, Payload::Indexed(index, &strings))?;
+        self.check_breaks("smfi_chgheader", strings[0], strings[1]);
+        Ok(())
     }
 
     /// Sends an address, with its ESMTP arguments if there are any.
@@ -75,7 +82,7 @@ impl Context {
         address: Option<&[u8]>,
         arguments: Option<&[u8]>,
     ) -> Result<(), Refused> {
-        let address = required(address)?;
+        let address = required(address, Wrong::Address)?;
         match arguments {
             Some(arguments) => self.change(wanted, letter, Payload::Strings(&[address, arguments])),
             None => self.change(wanted, letter, Payload::Strings(&[address])),
@@ -123,7 +130,7 @@ impl Context {
     /// # Errors
     /// See [`Refused`].
     pub fn quarantine(&self, reason: Option<&[u8]>) -> Result<(), Refused> {
-        let reason = [required(reason)?];
+        let reason = [required(reason, Wrong::Reason)?];
         self.change(action::QUARANTINE, letter::QUARANTINE, Payload::Strings(&reason))
     }
 

@@ -7,27 +7,11 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::output::Output;
+use super::refused::{Refused, Wrong};
 use crate::proto::codes::MACRO_STAGES;
 use crate::proto::macros::Macros;
 use crate::proto::planted::{Bug, planted};
-use crate::proto::reply::{self, ReplyError};
-
-/// Why a call on a context failed; all become `MI_FAILURE` in C.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
-    /// An argument is out of range or missing.
-    Argument,
-    /// The action was not negotiated, or the session is not at the end of a message.
-    Stage,
-    /// The MTA could not be written to.
-    Send,
-    /// A list for this stage is set already.
-    AlreadySet,
-    /// The reply breaks a rule.
-    Reply(ReplyError),
-    /// There is no memory for it.
-    Memory,
-}
+use crate::proto::reply;
 
 /// The part of a session that C knows as `SMFICTX`.
 ///
@@ -51,6 +35,8 @@ pub(super) struct Inner {
     pub(super) granted: u32,
     /// Whether the end of a message is being processed, so that it may be changed.
     pub(super) changeable: bool,
+    /// Mistakes of the filter that were told, as bits by kind.
+    pub(super) told: u8,
 }
 
 impl Context {
@@ -143,6 +129,12 @@ impl Context {
         Ok(())
     }
 
+    /// The code of the stored reply, if there is one.
+    #[cold]
+    pub(super) fn reply_code(&self) -> Option<[u8; 3]> {
+        self.lock().reply.as_ref().and_then(|reply| reply.first_chunk().copied())
+    }
+
     /// Takes the stored reply if its class fits: '4' or '5'.
     pub(super) fn take_reply(&self, class: u8) -> Option<Box<[u8]>> {
         let fits = |first: &u8| *first == class || planted(Bug::ReplyClass);
@@ -154,10 +146,10 @@ impl Context {
     /// # Errors
     /// There is no such stage, or it has a list already.
     pub fn set_symbol_list(&self, stage: i32, list: &[u8]) -> Result<(), Refused> {
-        let stage = usize::try_from(stage).map_err(|_| Refused::Argument)?;
+        let stage = usize::try_from(stage).map_err(|_| Refused::Argument(Wrong::MacroStage))?;
         let mut inner = self.lock();
         let lists = inner.lists.get_or_insert_default();
-        let slot = lists.get_mut(stage).ok_or(Refused::Argument)?;
+        let slot = lists.get_mut(stage).ok_or(Refused::Argument(Wrong::MacroStage))?;
         if slot.is_some() && !planted(Bug::ListReplaced) {
             return Err(Refused::AlreadySet);
         }
@@ -182,7 +174,11 @@ impl Context {
     pub(super) fn may(&self, wanted: u32) -> Result<(), Refused> {
         let inner = self.lock();
         let granted = inner.granted & wanted == wanted || planted(Bug::NotGranted);
-        if inner.changeable && granted { Ok(()) } else { Err(Refused::Stage) }
+        match inner.changeable {
+            true if granted => Ok(()),
+            true => Err(Refused::Right(wanted)),
+            false => Err(Refused::Stage),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::core::{Flow, Session};
 use super::filter::Filter;
+use super::mistake::Mistake;
 use super::report::Report;
 use crate::proto::command::Command;
 use crate::proto::macros;
@@ -81,6 +82,7 @@ impl Session {
         self.close(filter);
         if !self.context.private().is_null() {
             self.context.output.report(Report::PrivateData);
+            self.context.complain(None, Mistake::PrivateData);
         }
     }
 

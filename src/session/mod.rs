@@ -9,21 +9,26 @@
 
 mod changes;
 mod commands;
+mod complaints;
 mod context;
 mod core;
 mod engine;
 mod filter;
+mod mistake;
 mod negotiation;
 mod origin;
 mod output;
+mod refused;
 mod report;
 mod respond;
 mod settled;
 #[cfg(test)]
 mod tests;
 
-pub use context::{Context, Refused};
+pub use context::Context;
 pub use core::{Flow, Session};
 pub use filter::Filter;
+pub use mistake::Mistake;
 pub use output::{Output, SendError};
+pub use refused::{Refused, Wrong};
 pub use report::{Report, Severity};

@@ -13,7 +13,13 @@ impl Session {
     pub(super) fn negotiate<F: Filter>(&mut self, filter: &F, payload: &[u8]) -> Flow {
         match self.agreed(filter, payload) {
             Ok(agreement) => self.agreement = agreement,
-            Err(error) => return self.give_up(Report::Negotiate(error)),
+            Err(error) => {
+                let flow = self.give_up(Report::Negotiate(error));
+                if error.explanation().is_some() {
+                    self.context.output.report(Report::Unsuited(error));
+                }
+                return flow;
+            }
         }
         let agreement = self.agreement;
         self.context.lock().granted = agreement.actions;

@@ -1,6 +1,7 @@
 //! The way back to the MTA and to the log, as a session sees it.
 
 use super::report::Report;
+use crate::proto::command::Command;
 use crate::proto::response::Payload;
 
 /// A response could not be sent: it is over the data size limit, or the connection is gone.
@@ -21,6 +22,11 @@ pub trait Output: Send + Sync {
 
     /// Logs something an operator should know.
     fn report(&self, report: Report<'_>);
+
+    /// The command whose callback runs; nothing where that is not known.
+    fn callback(&self) -> Option<Command> {
+        None
+    }
 
     /// Whether debug output of this level was asked for (`smfi_setdbg`).
     fn debugs(&self, level: i32) -> bool;

@@ -1,7 +1,9 @@
 //! What a session tells the operator, and in which words.
 
+use super::mistake::Mistake;
 use crate::proto::address::AddressError;
 use crate::proto::command::Command;
+use crate::proto::foreign;
 use crate::proto::frame::FrameError;
 use crate::proto::negotiate::NegotiateError;
 use crate::proto::state::State;
@@ -21,8 +23,8 @@ pub enum Severity {
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Report<'a> {
-    /// The bytes received are no packet.
-    Frame(FrameError),
+    /// The bytes received are no packet: why, those that have arrived.
+    Frame(FrameError, &'a [u8]),
     /// No command has this letter.
     UnknownCommand(u8),
     /// A command's payload breaks its rules.
@@ -33,6 +35,10 @@ pub enum Report<'a> {
     OutOfOrder(Command, State),
     /// Negotiation failed.
     Negotiate(NegotiateError),
+    /// What that means, and what would help.
+    Unsuited(NegotiateError),
+    /// The filter does something wrong, in this callback.
+    Mistake(Mistake, Option<Command>),
     /// A callback returned what is no status; whether no reply is sent, as was promised.
     Unlisted(Command, i32, bool),
     /// A callback replied though the filter promised silence: state number, result.
@@ -74,7 +80,7 @@ impl Report<'_> {
             | Report::ReadTimeout(..)
             | Report::WriteTimeout(_)
             | Report::Write(_) => Severity::Warning,
-            Report::LostInMessage => Severity::Info,
+            Report::LostInMessage | Report::Mistake(..) => Severity::Info,
             _ => Severity::Error,
         }
     }
@@ -94,7 +100,14 @@ impl Report<'_> {
             Report::Read(error) => {
                 format!("mi_rd_cmd: read returned -1: {error} (session {session})")
             }
-            Report::Frame(error) => in_session(format!("{error}; closing the connection")),
+            Report::Unsuited(error) => in_session(error.explanation().unwrap_or_default()),
+            Report::Mistake(mistake, callback) => in_session(mistake.text(*callback)),
+            Report::Frame(error, bytes) => in_session(match foreign::spoken(bytes) {
+                Some(speaks) => format!(
+                    "the peer {speaks}, which is not the milter protocol; closing the connection"
+                ),
+                None => format!("{error}; closing the connection"),
+            }),
             Report::UnknownCommand(letter) => in_session(format!(
                 "command '{}' is not known; closing the connection",
                 letter.escape_ascii()

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use super::context::Refused;
 use super::core::{Flow, Session};
 use super::filter::Filter;
+use super::mistake::Mistake;
+use super::refused::Refused;
 use super::report::Report;
 use super::settled::{Holds, Settled};
 use crate::proto::codes::{status, step};
@@ -82,12 +83,15 @@ impl Session {
                 status::TEMPFAIL
             }
         };
-        self.answer(command, result)
+        self.answer(command, result, callback)
     }
 
     /// Sends a result that may be sent, and moves on as it demands.
-    fn answer(&mut self, command: Command, result: i32) -> Flow {
+    fn answer(&mut self, command: Command, result: i32, callback: Command) -> Flow {
         let reply = self.verdict_text(result);
+        if matches!(result, status::REJECT | status::TEMPFAIL) && reply.is_none() {
+            self.other_class(result, callback);
+        }
         let flow = self.send_result(result, reply.as_deref());
         if flow == Flow::Continue {
             self.conclude(command, result, reply);
@@ -101,13 +105,15 @@ impl Session {
         let awaited = self.agreement.faked & command.no_reply_flag() != 0;
         if awaited && !is_listed(result) {
             self.complain(Complaint::Unlisted, Report::Unlisted(callback, result, false));
-            return self.answer(command, status::TEMPFAIL);
+            return self.answer(command, status::TEMPFAIL, callback);
         }
         if result != status::NOREPLY {
             if PROMISE_CHECKED.contains(&result) {
                 let number = state::log_number(command, self.state);
                 let report = Report::PromiseBroken(number, result);
                 self.complain(Complaint::PromiseBroken, report);
+                let flag = command.no_reply_flag();
+                self.context.complain(Some(callback), Mistake::NotSilent(flag, result));
             } else {
                 self.complain(Complaint::Unlisted, Report::Unlisted(callback, result, true));
             }
@@ -198,6 +204,14 @@ impl Session {
         }
     }
 
+    /// Tells of a reply that was set and does not go with the result.
+    #[cold]
+    fn other_class(&self, result: i32, callback: Command) {
+        if let Some(code) = self.context.reply_code() {
+            self.context.complain(Some(callback), Mistake::ReplyClass(result, code));
+        }
+    }
+
     /// Sends a result, or the text that goes with it.
     fn send_result(&mut self, result: i32, reply: Option<&[u8]>) -> Flow {
         if let Some(reply) = reply {
@@ -227,7 +241,7 @@ impl Session {
             Ok(()) => Flow::Continue,
             Err(refused) => {
                 // An output that fails has said why.
-                if refused == Refused::Argument {
+                if matches!(refused, Refused::TooLong(_)) {
                     let limit = self.context.max_data_size();
                     let report = Report::ReplyTooLong(letter, payload.len(), limit);
                     self.context.output.report(report);

@@ -6,6 +6,7 @@
 
 mod context;
 mod ending;
+mod mistakes;
 mod negotiation;
 mod order;
 mod random;

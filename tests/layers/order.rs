@@ -37,7 +37,6 @@ const ROWS: &[&[&str]] = &[
         "held",
         "log",
         "lost",
-        "news",
         "options",
         "partial",
         "stop",
@@ -47,7 +46,7 @@ const ROWS: &[&[&str]] = &[
         "way",
     ],
     // Plain data of which others consist.
-    &["allowance"],
+    &["allowance", "news"],
 ];
 
 /// Path of a file from the root of the package, with its name in the table.

@@ -3,7 +3,7 @@
 use super::{Context, Play};
 use crate::proto::codes::action;
 use crate::proto::command::Command;
-use crate::session::Refused;
+use crate::session::{Refused, Wrong};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -37,7 +37,7 @@ fn every_change_needs_its_action() {
             let fits = granted == needed;
             play.act(move |context, command| {
                 if command == Command::Eom {
-                    let want = if fits { Ok(()) } else { Err(Refused::Stage) };
+                    let want = if fits { Ok(()) } else { Err(Refused::Right(needed)) };
                     assert_eq!(change(context), want);
                 }
             });
@@ -89,7 +89,12 @@ fn arguments_that_are_missing_or_out_of_range() {
             c.quarantine(None),
             c.quarantine(Some(b"")),
         ];
-        assert_eq!(refused, [Err(Refused::Argument); 14]);
+        use Wrong::{Address, Index, Name, Reason, Value};
+        let wrong = [
+            Name, Name, Value, Index, Value, Index, Name, Address, Address, Address, Address,
+            Address, Reason, Reason,
+        ];
+        assert_eq!(refused, wrong.map(|wrong| Err(Refused::Argument(wrong))));
     });
     assert_eq!(play.say("E"), "eom > c");
 }
@@ -123,7 +128,7 @@ fn a_change_over_the_data_size_limit_fails_alone() {
         if command == Command::Eom {
             assert!(context.add_header(Some(b"N"), Some(&[b'x'; 97])).is_ok());
             let over = context.add_header(Some(b"N"), Some(&[b'x'; 98]));
-            assert_eq!(over, Err(Refused::Argument));
+            assert_eq!(over, Err(Refused::TooLong(101)));
         }
     });
     play.limit.store(100, Ordering::Relaxed);

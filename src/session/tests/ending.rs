@@ -220,7 +220,9 @@ fn private_data_left_behind_is_logged() {
     let mut play = opened(&[]);
     play.session.context().set_private(std::ptr::dangling_mut());
     play.finish();
-    assert_eq!(play.reports(), ["private data not NULL"]);
+    let line = "session 1: the private pointer was still set at the end of the session: xxfi_close has \
+                to free what it points to and call smfi_setpriv(ctx, NULL)";
+    assert_eq!(play.reports(), ["private data not NULL", line]);
     let mut play = opened(&[]);
     play.finish();
     assert_eq!(play.reports(), [""; 0]);
