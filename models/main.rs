@@ -7,6 +7,8 @@
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "the models use a part of the files")]
 
 #[cfg(loom)]
+mod net;
+#[cfg(loom)]
 mod runtime;
 #[cfg(loom)]
 mod sys;

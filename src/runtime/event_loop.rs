@@ -1,7 +1,6 @@
 //! An event loop: a poller and the sessions it watches.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::connection::{Connection, Job};
@@ -17,6 +16,7 @@ use crate::sys::clock::Time;
 use crate::sys::jitter::Mutex;
 use crate::sys::poller::{Events, Poller, Timeout, Watch, is_shortage};
 use crate::sys::socket::is_connection;
+use crate::sys::sync::{AtomicBool, AtomicUsize, Ordering};
 use crate::sys::thread::StateView;
 
 pub(super) const LISTENER_KEY: u64 = 1;

@@ -260,5 +260,7 @@ impl Slots {
     }
 }
 
+// Found from the models, too, whose files are elsewhere.
 #[cfg(test)]
+#[path = "slots/tests.rs"]
 mod tests;

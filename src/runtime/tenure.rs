@@ -1,6 +1,6 @@
 //! Whether a loop has a thread.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use crate::sys::sync::{AtomicU8, Ordering};
 
 /// How a loop stands with threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

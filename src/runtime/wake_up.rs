@@ -1,10 +1,10 @@
 //! What wakes the owner of a loop.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::sys::jitter::Mutex;
 use crate::sys::poller::{Poller, Watch};
+use crate::sys::sync::{AtomicBool, Ordering};
 use crate::sys::waker::Waker;
 
 /// The key of its events.

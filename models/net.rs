@@ -1,0 +1,12 @@
+//! The listening socket, which no model uses.
+
+pub mod listener {
+    #[derive(Debug)]
+    pub struct Listener;
+
+    impl crate::sys::poller::Source for Listener {
+        fn id(&self) -> usize {
+            0
+        }
+    }
+}
