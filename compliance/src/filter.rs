@@ -152,9 +152,12 @@ impl Filter {
         &mut self.milter
     }
 
-    /// What it has logged by syslog so far.
+    /// What it has logged by syslog so far, but for what only this library tells of a filter's mistakes and of
+    /// negotiations that fail (D84, D85; the tests of c-tests look at them).
     pub fn log_lines(&self) -> Result<Vec<String>> {
-        self.milter.log().lines()
+        let mut lines = self.milter.log().lines()?;
+        lines.retain(|line| !is_advice(line));
+        Ok(lines)
     }
 
     /// Directory of this filter, removed with it.
@@ -196,4 +199,15 @@ pub fn postfix_notation(spec: &str) -> String {
         Some((port, host)) => format!("inet:{host}:{port}"),
         None => spec.to_owned(),
     }
+}
+
+/// Whether a line, "priority name: text", is of D84 or D85: what is about one session begins with its number,
+/// and only ours does.
+fn is_advice(line: &str) -> bool {
+    let of_session = line.split_once(": session ");
+    of_session.is_some_and(|(source, text)| {
+        source.starts_with("info ")
+            || text.contains(" from xxfi_negotiate means that ")
+            || text.contains(" without which the filter does not run")
+    })
 }
