@@ -104,7 +104,8 @@ impl<F: Filter + 'static> Supervisor<F> {
         self.wait_until(all, |s| s.pool.live() <= left_behind);
         let threads = self.run.pool.live().saturating_sub(left_behind);
         let mut ending = 0;
-        self.ending.0 = 0;
+        // The last one has said so, and may take a moment: nothing else wakes this thread.
+        self.ending = (1, ENDING_MIN);
         self.wait_until(all, |s| {
             ending = s.pool.join_ended();
             ending == 0
