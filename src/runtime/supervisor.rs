@@ -212,9 +212,13 @@ impl<F: Filter + 'static> Supervisor<F> {
         let beat = self.run.service.lifecycle.keep_time();
         let timeout = [timeout, left, retry, ending, beat].into_iter().flatten().min();
         let timeout = timeout.map_or(CHECK_IDLE, |timeout| timeout.min(CHECK_IDLE));
-        if self.poller.wait(&mut self.events, &Timeout::new(Some(timeout))).is_err() {
-            self.run.service.lifecycle.lose(Lost::Supervisor);
-            std::thread::sleep(LOST_PAUSE);
+        if let Err(error) = self.poller.wait(&mut self.events, &Timeout::new(Some(timeout))) {
+            if self.poller.is_intact() {
+                self.run.service.lifecycle.cannot_wait(&error);
+            } else {
+                self.run.service.lifecycle.lose(Lost::Supervisor);
+                std::thread::sleep(LOST_PAUSE);
+            }
         }
         if self.events.keys().next().is_some() {
             if let Some(waker) = self.run.service.lifecycle.control.waker() {
