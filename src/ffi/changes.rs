@@ -4,7 +4,12 @@ use std::ffi::{c_char, c_int, c_uchar};
 
 use super::guard::{text, texts, with_context};
 use super::types::SMFICTX;
+use crate::proto::describe::Argument;
 use crate::session::{Refused, Wrong};
+
+fn optional(text: Option<&[u8]>) -> Argument<'_> {
+    Argument::optional(text)
+}
 
 /// Appends a header to the message.
 ///
@@ -23,8 +28,11 @@ pub unsafe extern "C" fn smfi_addheader(
 ) -> c_int {
     // SAFETY: by the caller's promise.
     let [name, value] = unsafe { texts([headerf, headerv]) };
+    let arguments = [optional(name), optional(value)];
     // SAFETY: by the caller's promise.
-    unsafe { with_context(ctx, "smfi_addheader", |context| context.add_header(name, value)) }
+    unsafe {
+        with_context(ctx, "smfi_addheader", arguments, |context| context.add_header(name, value))
+    }
 }
 
 /// Changes the index-th header of a name, counted from 1, or deletes it.
@@ -45,9 +53,12 @@ pub unsafe extern "C" fn smfi_chgheader(
 ) -> c_int {
     // SAFETY: by the caller's promise.
     let [name, value] = unsafe { texts([headerf, headerv]) };
+    let arguments = [optional(name), Argument::Number(index.into()), optional(value)];
     // SAFETY: by the caller's promise.
     unsafe {
-        with_context(ctx, "smfi_chgheader", |context| context.change_header(name, index, value))
+        with_context(ctx, "smfi_chgheader", arguments, |context| {
+            context.change_header(name, index, value)
+        })
     }
 }
 
@@ -68,9 +79,12 @@ pub unsafe extern "C" fn smfi_insheader(
 ) -> c_int {
     // SAFETY: by the caller's promise.
     let [name, value] = unsafe { texts([headerf, headerv]) };
+    let arguments = [Argument::Number(index.into()), optional(name), optional(value)];
     // SAFETY: by the caller's promise.
     unsafe {
-        with_context(ctx, "smfi_insheader", |context| context.insert_header(index, name, value))
+        with_context(ctx, "smfi_insheader", arguments, |context| {
+            context.insert_header(index, name, value)
+        })
     }
 }
 
@@ -90,8 +104,11 @@ pub unsafe extern "C" fn smfi_chgfrom(
 ) -> c_int {
     // SAFETY: by the caller's promise.
     let [from, args] = unsafe { texts([from, args]) };
+    let arguments = [optional(from), optional(args)];
     // SAFETY: by the caller's promise.
-    unsafe { with_context(ctx, "smfi_chgfrom", |context| context.change_from(from, args)) }
+    unsafe {
+        with_context(ctx, "smfi_chgfrom", arguments, |context| context.change_from(from, args))
+    }
 }
 
 /// Adds a recipient.
@@ -106,8 +123,9 @@ pub unsafe extern "C" fn smfi_chgfrom(
 pub unsafe extern "C" fn smfi_addrcpt(ctx: *mut SMFICTX, rcpt: *mut c_char) -> c_int {
     // SAFETY: by the caller's promise.
     let rcpt = unsafe { text(rcpt) };
+    let arguments = [optional(rcpt)];
     // SAFETY: by the caller's promise.
-    unsafe { with_context(ctx, "smfi_addrcpt", |context| context.add_recipient(rcpt)) }
+    unsafe { with_context(ctx, "smfi_addrcpt", arguments, |context| context.add_recipient(rcpt)) }
 }
 
 /// Adds a recipient with ESMTP arguments.
@@ -126,9 +144,12 @@ pub unsafe extern "C" fn smfi_addrcpt_par(
 ) -> c_int {
     // SAFETY: by the caller's promise.
     let [rcpt, args] = unsafe { texts([rcpt, args]) };
+    let arguments = [optional(rcpt), optional(args)];
     // SAFETY: by the caller's promise.
     unsafe {
-        with_context(ctx, "smfi_addrcpt_par", |context| context.add_recipient_with(rcpt, args))
+        with_context(ctx, "smfi_addrcpt_par", arguments, |context| {
+            context.add_recipient_with(rcpt, args)
+        })
     }
 }
 
@@ -143,8 +164,11 @@ pub unsafe extern "C" fn smfi_addrcpt_par(
 pub unsafe extern "C" fn smfi_delrcpt(ctx: *mut SMFICTX, rcpt: *mut c_char) -> c_int {
     // SAFETY: by the caller's promise.
     let rcpt = unsafe { text(rcpt) };
+    let arguments = [optional(rcpt)];
     // SAFETY: by the caller's promise.
-    unsafe { with_context(ctx, "smfi_delrcpt", |context| context.delete_recipient(rcpt)) }
+    unsafe {
+        with_context(ctx, "smfi_delrcpt", arguments, |context| context.delete_recipient(rcpt))
+    }
 }
 
 /// Replaces the body; further calls append to the new body.
@@ -172,8 +196,9 @@ pub unsafe extern "C" fn smfi_replacebody(
         Some(body) => context.replace_body(body),
         None => Err(Refused::Argument(Wrong::Body)),
     };
+    let arguments = [optional(body), Argument::Number(len.into())];
     // SAFETY: by the caller's promise.
-    unsafe { with_context(ctx, "smfi_replacebody", replace) }
+    unsafe { with_context(ctx, "smfi_replacebody", arguments, replace) }
 }
 
 /// Holds the message in the MTA's quarantine.
@@ -188,6 +213,7 @@ pub unsafe extern "C" fn smfi_replacebody(
 pub unsafe extern "C" fn smfi_quarantine(ctx: *mut SMFICTX, reason: *mut c_char) -> c_int {
     // SAFETY: by the caller's promise.
     let reason = unsafe { text(reason) };
+    let arguments = [optional(reason)];
     // SAFETY: by the caller's promise.
-    unsafe { with_context(ctx, "smfi_quarantine", |context| context.quarantine(reason)) }
+    unsafe { with_context(ctx, "smfi_quarantine", arguments, |context| context.quarantine(reason)) }
 }

@@ -5,7 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
 use super::types::{MI_FAILURE, MI_SUCCESS, SMFICTX};
-use crate::session::{Context, Refused};
+use crate::proto::describe::Argument;
+use crate::session::{Context, Event, Outcome, Refused, Why};
 use crate::sys::thread::Uncancelled;
 use crate::sys::{errno, tsan};
 
@@ -87,22 +88,42 @@ pub(super) unsafe fn context<'a>(ctx: *mut SMFICTX) -> Option<&'a Context> {
     unsafe { ctx.cast::<Context>().as_ref() }
 }
 
-/// Runs the body of an exported function, of which the name is given, on a context; NULL is a failure.
+/// Runs the body of an exported function, of which name and arguments are given, on a context; NULL is a
+/// failure.
 ///
 /// # Safety
 /// The pointer is NULL or the context a callback got, whose session has not ended.
-pub(super) unsafe fn with_context(
+pub(super) unsafe fn with_context<const N: usize>(
     ctx: *mut SMFICTX,
     function: &'static str,
+    arguments: [Argument<'_>; N],
     body: impl FnOnce(&Context) -> Result<(), Refused>,
 ) -> c_int {
     // SAFETY: by the caller's promise.
     let Some(context) = (unsafe { context(ctx) }) else { return MI_FAILURE };
-    guard_calls(MI_FAILURE, || match body(context) {
-        Ok(()) => MI_SUCCESS,
-        Err(why) => {
-            context.failed(function, why);
-            MI_FAILURE
+    guard_calls(MI_FAILURE, || {
+        let done = body(context);
+        if context.is_watched() {
+            let done = done.map_err(|why| Why(why, context.max_data_size()));
+            context.note(Event::Call(function, &arguments, Outcome::Status(done)));
+        }
+        match done {
+            Ok(()) => MI_SUCCESS,
+            Err(why) => {
+                context.failed(function, why);
+                MI_FAILURE
+            }
         }
     })
+}
+
+/// Tells those who watch a session of a function that gives its caller a value.
+#[cold]
+pub(super) fn note_value(
+    context: &Context,
+    name: &'static str,
+    arguments: &[Argument<'_>],
+    value: Argument<'_>,
+) {
+    guard_calls((), || context.note(Event::Call(name, arguments, Outcome::Value(value))));
 }

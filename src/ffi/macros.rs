@@ -2,8 +2,9 @@
 
 use std::ffi::{c_char, c_int};
 
-use super::guard::{context, guard, text, with_context};
+use super::guard::{context, guard, note_value, text, with_context};
 use super::types::SMFICTX;
+use crate::proto::describe::Argument;
 use crate::session::{Refused, Wrong};
 
 /// Gives the value of a macro the MTA has sent.
@@ -22,10 +23,16 @@ pub unsafe extern "C" fn smfi_getsymval(ctx: *mut SMFICTX, symname: *mut c_char)
     // SAFETY: by the caller's promise.
     let name = unsafe { text(symname) };
     let (Some(context), Some(name)) = (context, name) else { return std::ptr::null_mut() };
-    guard(std::ptr::null_mut(), || {
+    let value = guard(std::ptr::null_mut(), || {
         let value = context.macro_pointer(name);
         value.map_or(std::ptr::null_mut(), <*mut u8>::cast)
-    })
+    });
+    if context.is_watched() {
+        // SAFETY: NULL, or a macro's value, which ends in NUL and stays until the callback returns.
+        let shown = unsafe { text(value) };
+        note_value(context, "smfi_getsymval", &[Argument::Text(name)], Argument::optional(shown));
+    }
+    value
 }
 
 /// Tells the MTA which macros the filter wants at a stage, in place of those configured.
@@ -48,6 +55,7 @@ pub unsafe extern "C" fn smfi_setsymlist(
     let set = |context: &crate::session::Context| {
         context.set_symbol_list(stage, list.ok_or(Refused::Argument(Wrong::List))?)
     };
+    let arguments = [Argument::Number(stage.into()), Argument::optional(list)];
     // SAFETY: by the caller's promise.
-    unsafe { with_context(ctx, "smfi_setsymlist", set) }
+    unsafe { with_context(ctx, "smfi_setsymlist", arguments, set) }
 }

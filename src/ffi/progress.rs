@@ -2,8 +2,13 @@
 
 use std::ffi::{c_int, c_void};
 
-use super::guard::{context, with_context};
+use super::guard::{context, note_value, with_context};
 use super::types::SMFICTX;
+use crate::proto::describe::Argument;
+
+fn pointer(pointer: *mut c_void) -> Argument<'static> {
+    if pointer.is_null() { Argument::Null } else { Argument::Address(pointer.addr() as u64) }
+}
 
 /// Tells the MTA that the filter is still at work, so that its timeout starts anew.
 ///
@@ -15,7 +20,7 @@ use super::types::SMFICTX;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn smfi_progress(ctx: *mut SMFICTX) -> c_int {
     // SAFETY: by the caller's promise.
-    unsafe { with_context(ctx, "smfi_progress", crate::session::Context::progress) }
+    unsafe { with_context(ctx, "smfi_progress", [], crate::session::Context::progress) }
 }
 
 /// Sets the filter's own pointer of a session.
@@ -32,8 +37,9 @@ pub unsafe extern "C" fn smfi_setpriv(ctx: *mut SMFICTX, privatedata: *mut c_voi
         context.set_private(privatedata);
         Ok(())
     };
+    let arguments = [pointer(privatedata)];
     // SAFETY: by the caller's promise.
-    unsafe { with_context(ctx, "smfi_setpriv", set) }
+    unsafe { with_context(ctx, "smfi_setpriv", arguments, set) }
 }
 
 /// Gives the filter's own pointer of a session.
@@ -47,5 +53,10 @@ pub unsafe extern "C" fn smfi_setpriv(ctx: *mut SMFICTX, privatedata: *mut c_voi
 pub unsafe extern "C" fn smfi_getpriv(ctx: *mut SMFICTX) -> *mut c_void {
     // SAFETY: by the caller's promise.
     let context = unsafe { context(ctx) };
-    context.map_or(std::ptr::null_mut(), crate::session::Context::private)
+    let Some(context) = context else { return std::ptr::null_mut() };
+    let private = context.private();
+    if context.is_watched() {
+        note_value(context, "smfi_getpriv", &[], pointer(private));
+    }
+    private
 }

@@ -4,6 +4,7 @@ use std::ffi::{c_char, c_int};
 
 use super::guard::{texts, with_context};
 use super::types::SMFICTX;
+use crate::proto::describe::Argument;
 use crate::session::{Refused, Wrong};
 
 /// Sets the SMTP reply for a refusal that this or a later callback returns.
@@ -28,6 +29,7 @@ pub unsafe extern "C" fn smfi_setreply(
     let set = |context: &crate::session::Context| {
         context.set_reply(code.ok_or(Refused::Argument(Wrong::Code))?, enhanced, message)
     };
+    let arguments = [code, enhanced, message].map(Argument::optional);
     // SAFETY: by the caller's promise.
-    unsafe { with_context(ctx, "smfi_setreply", set) }
+    unsafe { with_context(ctx, "smfi_setreply", arguments, set) }
 }

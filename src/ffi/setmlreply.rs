@@ -13,6 +13,7 @@ use std::ffi::{c_char, c_int};
 
 use super::guard::{text, texts, with_context};
 use super::types::SMFICTX;
+use crate::proto::describe::Argument;
 use crate::proto::reply::{LINES_MAX, ReplyError};
 use crate::session::{Refused, Wrong};
 
@@ -125,6 +126,10 @@ unsafe extern "C" fn milter_setmlreply_lines(
         let lines = texts.get(..count).ok_or(Refused::Reply(ReplyError::LineCount))?;
         context.set_multiline_reply(code.ok_or(Refused::Argument(Wrong::Code))?, enhanced, lines)
     };
+    // The first line; the reply itself shows the others.
+    let first = texts.first().copied().filter(|_| count > 0);
+    let arguments =
+        [Argument::optional(code), Argument::optional(enhanced), Argument::optional(first)];
     // SAFETY: by the caller's promise.
-    unsafe { with_context(ctx, "smfi_setmlreply", set) }
+    unsafe { with_context(ctx, "smfi_setmlreply", arguments, set) }
 }

@@ -80,6 +80,28 @@ impl Command {
         BY_LETTER.get(usize::from(letter)).copied().flatten()
     }
 
+    /// The letter of its packets.
+    #[must_use]
+    pub fn letter(self) -> u8 {
+        match self {
+            Command::Negotiate => b'O',
+            Command::Macro => b'D',
+            Command::Connect => b'C',
+            Command::Helo => b'H',
+            Command::Mail => b'M',
+            Command::Rcpt => b'R',
+            Command::Data => b'T',
+            Command::Header => b'L',
+            Command::Eoh => b'N',
+            Command::Body => b'B',
+            Command::Eom => b'E',
+            Command::Unknown => b'U',
+            Command::Abort => b'A',
+            Command::Quit => b'Q',
+            Command::QuitNc => b'K',
+        }
+    }
+
     /// A small number, for tables by command.
     #[inline]
     #[must_use]
@@ -223,6 +245,7 @@ mod tests {
         for letter in 0..=255u8 {
             if let Some(command) = Command::from_letter(letter) {
                 assert!(!std::mem::replace(&mut seen[command.index()], true));
+                assert_eq!(command.letter(), letter);
             }
         }
         assert_eq!(seen, [true; Command::COUNT]);

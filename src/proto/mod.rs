@@ -9,6 +9,7 @@
 pub mod address;
 pub mod codes;
 pub mod command;
+pub mod describe;
 pub mod foreign;
 pub mod frame;
 pub mod macros;
@@ -17,6 +18,7 @@ pub mod negotiate;
 pub mod nul;
 pub mod planted;
 pub mod printable;
+pub mod quoted;
 pub mod reply;
 pub mod response;
 mod stage;

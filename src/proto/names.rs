@@ -44,21 +44,26 @@ pub const ALL_ACTIONS: u32 = 0x1ff;
 /// All protocol flags that filters know.
 pub const ALL_STEPS: u32 = 0x1f_ffff;
 
-/// The names of flags, with commas between; a number for those that have none.
+/// Writes the names of flags; a number for those that have none.
+fn write(
+    out: &mut dyn Write,
+    flags: u32,
+    names: &[(u32, &str)],
+    separator: &str,
+) -> std::fmt::Result {
+    let mut rest = flags;
+    let mut before = "";
+    for (flag, name) in names.iter().filter(|(flag, _)| flags & flag != 0) {
+        rest &= !flag;
+        write!(out, "{before}{name}")?;
+        before = separator;
+    }
+    if rest == 0 { Ok(()) } else { write!(out, "{before}0x{rest:x}") }
+}
+
 fn named(flags: u32, names: &[(u32, &str)]) -> String {
     let mut out = String::new();
-    let mut rest = flags;
-    for (flag, name) in names {
-        if flags & flag != 0 {
-            rest &= !flag;
-            let comma = if out.is_empty() { "" } else { ", " };
-            let _written = write!(out, "{comma}{name}");
-        }
-    }
-    if rest != 0 {
-        let comma = if out.is_empty() { "" } else { ", " };
-        let _written = write!(out, "{comma}0x{rest:x}");
-    }
+    let _written = write(&mut out, flags, names, ", ");
     out
 }
 
@@ -74,10 +79,32 @@ pub fn steps(flags: u32) -> String {
     named(flags, &STEPS)
 }
 
+/// Writes the names of actions as C has them; 0 if there are none.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_actions(out: &mut dyn Write, flags: u32) -> std::fmt::Result {
+    if flags == 0 { out.write_str("0") } else { write(out, flags, &ACTIONS, "|") }
+}
+
+/// Writes the names of protocol flags as C has them; 0 if there are none.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_steps(out: &mut dyn Write, flags: u32) -> std::fmt::Result {
+    if flags == 0 { out.write_str("0") } else { write(out, flags, &STEPS, "|") }
+}
+
 /// The name of a callback's result; its number if there is none.
 #[must_use]
 pub fn result(result: i32) -> String {
-    let name = match result {
+    result_name(result).map_or_else(|| result.to_string(), str::to_owned)
+}
+
+/// The name of a callback's result.
+#[must_use]
+pub fn result_name(result: i32) -> Option<&'static str> {
+    Some(match result {
         status::CONTINUE => "SMFIS_CONTINUE",
         status::REJECT => "SMFIS_REJECT",
         status::DISCARD => "SMFIS_DISCARD",
@@ -86,9 +113,8 @@ pub fn result(result: i32) -> String {
         status::NOREPLY => "SMFIS_NOREPLY",
         status::SKIP => "SMFIS_SKIP",
         status::ALL_OPTS => "SMFIS_ALL_OPTS",
-        _ => return result.to_string(),
-    };
-    name.to_owned()
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ pub const LINE_MAX: usize = 900;
 const CUT: &str = "...";
 
 /// Whether a terminal or a log would do something with it other than show it.
-fn acts(c: char) -> bool {
+pub(super) fn acts(c: char) -> bool {
     c.is_control()
         // Ends of lines, and what turns the direction of writing.
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -2,10 +2,11 @@
 
 use std::ffi::c_void;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
+use super::event::Event;
 use super::output::Output;
 use super::refused::{Refused, Wrong};
 use crate::proto::codes::MACRO_STAGES;
@@ -21,7 +22,9 @@ pub struct Context {
     /// The process-wide data size limit, in bytes.
     shared_limit: Arc<AtomicUsize>,
     /// The limit negotiated for this session, in bytes; 0 if none was.
-    own_limit: AtomicUsize,
+    own_limit: AtomicU32,
+    /// Somebody wants to hear of all that happens.
+    watched: bool,
     private: AtomicPtr<c_void>,
     inner: Mutex<Inner>,
 }
@@ -42,9 +45,10 @@ pub(super) struct Inner {
 impl Context {
     pub(super) fn new(output: Arc<dyn Output>, shared_limit: Arc<AtomicUsize>) -> Context {
         Context {
+            watched: output.watches(),
             output,
             shared_limit,
-            own_limit: AtomicUsize::new(0),
+            own_limit: AtomicU32::new(0),
             private: AtomicPtr::new(std::ptr::null_mut()),
             inner: Mutex::default(),
         }
@@ -60,12 +64,31 @@ impl Context {
         // Relaxed: a number on its own; nothing else is published with it.
         match self.own_limit.load(Ordering::Relaxed) {
             0 => self.shared_limit.load(Ordering::Relaxed),
-            own => own,
+            own => own as usize,
         }
     }
 
     pub(super) fn set_max_data_size(&self, bytes: usize) {
-        self.own_limit.store(bytes, Ordering::Relaxed);
+        self.own_limit.store(u32::try_from(bytes).unwrap_or(u32::MAX), Ordering::Relaxed);
+    }
+
+    /// Whether somebody wants to hear of what callbacks do.
+    #[inline]
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        self.watched
+    }
+
+    /// Tells whoever watches the session.
+    #[cold]
+    pub fn note(&self, event: Event<'_>) {
+        self.output.note(event);
+    }
+
+    /// The way back to the MTA and to the log.
+    #[must_use]
+    pub fn output(&self) -> &dyn Output {
+        &*self.output
     }
 
     /// The filter's own pointer (`smfi_getpriv`).

@@ -34,7 +34,7 @@ pub struct Session {
     pub(super) skip_body: bool,
     /// `xxfi_close` was called, and no command that could be used has come since.
     pub(super) closed: bool,
-    /// Some debug output was asked for.
+    /// Some debug output was asked for, or the session is watched.
     pub(super) verbose: bool,
     /// What the filter does wrong and was reported, as bits by kind.
     pub(super) complaints: u8,
@@ -51,7 +51,7 @@ impl Session {
         max_data_size: Arc<AtomicUsize>,
     ) -> Session {
         Session {
-            verbose: output.debugs(0),
+            verbose: output.debugs(0) || output.watches(),
             context: Arc::new(Context::new(output, max_data_size)),
             state: State::Init,
             agreement: Agreement::without_negotiation(filter),

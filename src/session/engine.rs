@@ -1,9 +1,11 @@
 //! A session at work: packets in, callbacks called in order, responses out.
 
 use super::core::{Flow, Session};
+use super::event::Event;
 use super::filter::Filter;
 use super::mistake::Mistake;
 use super::report::Report;
+use super::watch::Watched;
 use crate::proto::command::Command;
 use crate::proto::macros;
 use crate::proto::planted::{Bug, planted};
@@ -18,6 +20,9 @@ impl Session {
         if let Some(command) = Command::from_letter(letter) {
             return self.process(filter, command, bytes);
         }
+        if self.context.is_watched() {
+            self.note_packet(letter, bytes);
+        }
         self.debug(1, |line| line(format_args!("cmd '{}' unknown", letter.escape_ascii())));
         self.give_up(Report::UnknownCommand(letter))
     }
@@ -27,8 +32,29 @@ impl Session {
     #[inline(always)]
     pub fn process<F: Filter>(&mut self, filter: &F, command: Command, bytes: &mut [u8]) -> Flow {
         if self.verbose {
-            self.debug_packet(command, bytes.len().saturating_sub(1));
+            return self.process_watched(filter, command, bytes);
         }
+        self.dispatch(filter, command, bytes)
+    }
+
+    /// As [`Session::process`], for a session of which somebody wants to hear.
+    #[cold]
+    fn process_watched<F: Filter>(
+        &mut self,
+        filter: &F,
+        command: Command,
+        bytes: &mut [u8],
+    ) -> Flow {
+        self.debug_packet(command, bytes.len().saturating_sub(1));
+        if self.context.is_watched() {
+            self.note_packet(command.letter(), bytes);
+        }
+        self.dispatch(&Watched(filter), command, bytes)
+    }
+
+    #[expect(clippy::inline_always, reason = "each packet's way; the other caller is cold")]
+    #[inline(always)]
+    fn dispatch<F: Filter>(&mut self, filter: &F, command: Command, bytes: &mut [u8]) -> Flow {
         match command {
             Command::Macro => self.take_macros(bytes),
             Command::Quit => Flow::Close,
@@ -78,12 +104,20 @@ impl Session {
 
     /// Ends the session: the abort callback if a message is under way, then the close callback.
     pub fn finish<F: Filter>(&mut self, filter: &F) {
-        self.end_message(filter);
-        self.close(filter);
+        if self.context.is_watched() {
+            self.end(&Watched(filter));
+        } else {
+            self.end(filter);
+        }
         if !self.context.private().is_null() {
             self.context.output.report(Report::PrivateData);
             self.context.complain(None, Mistake::PrivateData);
         }
+    }
+
+    fn end<F: Filter>(&mut self, filter: &F) {
+        self.end_message(filter);
+        self.close(filter);
     }
 
     /// Calls the close callback, once for each SMTP connection.
@@ -94,6 +128,12 @@ impl Session {
             }
             self.context.lock().macros.clear_from(0);
         }
+    }
+
+    #[cold]
+    fn note_packet(&self, letter: u8, bytes: &[u8]) {
+        let payload = bytes.split_last().map(|(_behind, payload)| payload).unwrap_or_default();
+        self.context.note(Event::Packet(letter, payload));
     }
 
     #[cold]

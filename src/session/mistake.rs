@@ -83,7 +83,8 @@ impl Mistake {
 }
 
 /// Why a call failed, with the data size limit.
-struct Why(Refused, usize);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Why(pub Refused, pub usize);
 
 impl Display for Why {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {

@@ -13,6 +13,7 @@ mod complaints;
 mod context;
 mod core;
 mod engine;
+mod event;
 mod filter;
 mod mistake;
 mod negotiation;
@@ -24,11 +25,13 @@ mod respond;
 mod settled;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use context::Context;
 pub use core::{Flow, Session};
+pub use event::{Event, Outcome};
 pub use filter::Filter;
-pub use mistake::Mistake;
+pub use mistake::{Mistake, Why};
 pub use output::{Output, SendError};
 pub use refused::{Refused, Wrong};
 pub use report::{Report, Severity};

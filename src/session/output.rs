@@ -1,5 +1,6 @@
 //! The way back to the MTA and to the log, as a session sees it.
 
+use super::event::Event;
 use super::report::Report;
 use crate::proto::command::Command;
 use crate::proto::response::Payload;
@@ -33,4 +34,12 @@ pub trait Output: Send + Sync {
 
     /// Writes one line of debug output.
     fn debug(&self, line: std::fmt::Arguments<'_>);
+
+    /// Whether somebody wants to hear of all that happens in the session; does not change.
+    fn watches(&self) -> bool {
+        false
+    }
+
+    /// Something has happened in a session that is watched.
+    fn note(&self, _event: Event<'_>) {}
 }

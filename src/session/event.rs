@@ -1,0 +1,33 @@
+//! What whoever watches a session hears: packets, callbacks, calls.
+
+use super::mistake::Why;
+use crate::proto::command::Command;
+use crate::proto::describe::Argument;
+
+/// Something that happens in a session, beside what it sends and reports.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    /// A packet has come: its letter and its payload.
+    Packet(u8, &'a [u8]),
+    /// Bytes have come that are no packet.
+    Bytes(&'a [u8]),
+    /// The callback that serves a command is called.
+    Enter(Command),
+    /// It has returned this.
+    Return(Command, i32),
+    /// The filter has called a function: its name and arguments, and what came of it.
+    Call(&'static str, &'a [Argument<'a>], Outcome<'a>),
+    /// The MTA has closed the connection.
+    HungUp,
+    /// The session is over, and its connection is closed.
+    End,
+}
+
+/// What a function gives its caller.
+#[derive(Debug, Clone, Copy)]
+pub enum Outcome<'a> {
+    /// `MI_SUCCESS`, or `MI_FAILURE` for this reason.
+    Status(Result<(), Why>),
+    /// A value.
+    Value(Argument<'a>),
+}
