@@ -57,6 +57,7 @@ fn logged(script: &str) -> Vec<String> {
     command.env("LIBMILTER_MAX_THREADS", "none").env("LIBMILTER_THREADS", "many");
     command.env("LIBMILTER_STOP_SECONDS", "soon").env("LIBMILTER_LOG", "nowhere");
     command.env("LIBMILTER_MAX_SESSIONS", "few").env("LIBMILTER_SURPLUS", "none");
+    command.env("LIBMILTER_TRACE", "nowhere");
     command.env(shim, dir.path().join("log"));
     let done = output_within(&mut command, PATIENCE).unwrap();
     assert!(done.status.success(), "{script}: {}", done.status);
@@ -67,9 +68,9 @@ fn logged(script: &str) -> Vec<String> {
     log.lines().map(str::to_owned).collect()
 }
 
-fn ignored() -> [String; 6] {
-    const NAMES: [&str; 6] =
-        ["LOG", "MAX_THREADS", "THREADS", "STOP_SECONDS", "MAX_SESSIONS", "SURPLUS"];
+fn ignored() -> [String; 7] {
+    const NAMES: [&str; 7] =
+        ["LOG", "MAX_THREADS", "THREADS", "STOP_SECONDS", "MAX_SESSIONS", "SURPLUS", "TRACE"];
     NAMES.map(|name| {
         format!(
             "warning calls: LIBMILTER_{name} is ignored, since the program has rights that whoever started it \
@@ -106,6 +107,8 @@ fn other_programs_honour_it() {
         "warning calls: LIBMILTER_STOP_SECONDS=soon is not a positive number; 8 is used",
         "warning calls: LIBMILTER_MAX_SESSIONS=few is not a positive number; no limit is set",
         "warning calls: LIBMILTER_SURPLUS=none is neither wait nor tempfail; wait is used",
+        "warning calls: LIBMILTER_TRACE=nowhere is none of stderr, fd: and the number of an open descriptor, an \
+         absolute path; there is no trace",
     ];
     assert_eq!(logged("chmod 755 \"$1\""), honoured);
 }

@@ -55,7 +55,7 @@ impl Plan {
 }
 
 /// Reads replies up to one that ends a command.
-pub(crate) fn reply(client: &mut Client, last: u8) -> Result<(), ClientError> {
+fn reply(client: &mut Client, last: u8) -> Result<(), ClientError> {
     loop {
         let letter = client.read_owned(BOUND)?.letter;
         if letter == last {
@@ -76,7 +76,7 @@ enum Begin {
 }
 
 /// A session with a message that needs memory in every way there is; whether all of it was served.
-pub(crate) fn message(filter: &Filter, name: &str) -> Result<(), ClientError> {
+fn message(filter: &Filter, name: &str) -> Result<(), ClientError> {
     message_after(filter, name, || ())
 }
 
@@ -177,6 +177,42 @@ fn a_failed_allocation_costs_one_session() {
 fn a_failed_allocation_costs_one_session_with_threads_of_their_own() {
     // The start of a thread needs memory that nobody can do without.
     every_failure(&[("LIBMILTER_THREADS", "session")], Begin::Connect);
+}
+
+/// How many allocations a message makes once its session has begun, and how many of them are such that the
+/// session ends without.
+fn depended_on(plan: &Plan, filter: &Filter) -> (i64, usize) {
+    for n in 1.. {
+        let _served = message_after(filter, "victim", || plan.fail(n..n + 1));
+        let seen = plan.seen();
+        plan.fail(i64::MAX..i64::MAX);
+        // A session that ends does so before the next one is served, or has been refused already.
+        message(filter, "later").unwrap();
+        if seen < n {
+            let ended = |line: &&String| line.contains("memory has run out");
+            return (seen, filter.log().iter().filter(ended).count());
+        }
+    }
+    unreachable!()
+}
+
+#[test]
+fn a_trace_needs_no_memory_that_a_session_depends_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("trace");
+    let (plan, filter) = Plan::start(&[("LIBMILTER_TRACE", path.to_str().unwrap())]);
+    message(&filter, "first").unwrap();
+    let traced = depended_on(&plan, &filter);
+    meet_failures(&plan, &filter, Begin::Accept, |n| n..n + 1);
+    meet_failures(&plan, &filter, Begin::Accept, |n| n..i64::MAX);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains("memory has run out"), "{text}");
+    filter.stop();
+    let (plan, filter) = Plan::start(&[]);
+    message(&filter, "first").unwrap();
+    let plain = depended_on(&plan, &filter);
+    filter.stop();
+    assert!(traced.1 <= plain.1, "traced {traced:?}, not {plain:?}");
 }
 
 /// A thread that has served small packets only needs more room for a large one.

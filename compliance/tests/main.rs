@@ -21,6 +21,5 @@ mod restart;
 mod self_check;
 mod sessions;
 mod submission;
-mod symptoms;
 mod transcripts;
 mod verdicts;

@@ -8,6 +8,7 @@ use super::guard::{Failed, guard_system};
 use super::process::MAX_DATA_SIZE;
 use super::settings::SETTINGS;
 use super::socket;
+use super::trace::trace;
 use super::types::MI_SUCCESS;
 use super::variables::{allowance, max_threads, stop_limit, threads};
 use crate::proto::printable::quote;
@@ -71,8 +72,9 @@ fn run() -> Result<(), Failed> {
             allowance,
         }
     };
+    let trace = trace(&log);
     announce(&log, &options);
-    let served = serve(filter, listener, options, Arc::clone(&log), &mut running);
+    let served = serve(filter, listener, options, Arc::clone(&log), trace, &mut running);
     tsan::run_ended();
     served.map_err(|error| {
         if !matches!(error, ServeError::Lost(_)) {

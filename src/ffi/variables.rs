@@ -38,7 +38,7 @@ pub(super) fn log_destination(log: &Log) {
 
 /// Which threads run callbacks; a pool by default.
 pub(super) fn threads(log: &Log) -> Threads {
-    choice("LIBMILTER_THREADS", log, [("pool", Threads::Pool), ("session", Threads::Session)])
+    choice("LIBMILTER_THREADS", log, ("pool", Threads::Pool), &[("session", Threads::Session)])
 }
 
 /// What peers may use; all they want by default.
@@ -56,11 +56,11 @@ pub(super) fn allowance(log: &Log) -> Allowance {
 
 /// What becomes of connections over the number of sessions; they wait by default.
 fn surplus(log: &Log) -> Surplus {
-    choice("LIBMILTER_SURPLUS", log, [("wait", Surplus::Waits), ("tempfail", Surplus::Fails)])
+    choice("LIBMILTER_SURPLUS", log, ("wait", Surplus::Waits), &[("tempfail", Surplus::Fails)])
 }
 
 /// What the administrator has set; nothing where somebody else may have.
-fn environment(name: &str, log: &Log) -> Option<OsString> {
+pub(super) fn environment(name: &str, log: &Log) -> Option<OsString> {
     match setting(name) {
         Setting::Unset => None,
         Setting::Set(value) => Some(value),
@@ -73,7 +73,7 @@ fn environment(name: &str, log: &Log) -> Option<OsString> {
 }
 
 /// A number above 0; what comes `otherwise` is logged where it is none.
-fn positive<T: FromStr + Default + PartialOrd>(
+pub(super) fn positive<T: FromStr + Default + PartialOrd>(
     name: &str,
     log: &Log,
     otherwise: &str,
@@ -87,15 +87,26 @@ fn positive<T: FromStr + Default + PartialOrd>(
     number
 }
 
-/// One of two words; the first one where nothing is set, or what is set is neither.
-fn choice<T: Copy>(name: &str, log: &Log, words: [(&str, T); 2]) -> T {
-    let [(usual, default), (other, _)] = words;
+/// One of some words; the first one where nothing is set, or what is set is none of them.
+pub(super) fn choice<T: Copy>(
+    name: &str,
+    log: &Log,
+    (usual, default): (&str, T),
+    others: &[(&str, T)],
+) -> T {
     let Some(value) = environment(name, log) else { return default };
     let value = value.as_encoded_bytes();
-    let chosen = words.iter().find(|(word, _)| word.as_bytes() == value);
+    if value == usual.as_bytes() {
+        return default;
+    }
+    let chosen = others.iter().find(|(word, _)| word.as_bytes() == value);
     chosen.map_or_else(
         || {
-            let why = format!("is neither {usual} nor {other}; {usual} is used");
+            let words: Vec<&str> = others.iter().map(|(word, _)| *word).collect();
+            let why = match &words[..] {
+                [other] => format!("is neither {usual} nor {other}; {usual} is used"),
+                words => format!("is none of {usual}, {}; {usual} is used", words.join(", ")),
+            };
             refuse(name, value, log, &why);
             default
         },
@@ -104,6 +115,6 @@ fn choice<T: Copy>(name: &str, log: &Log, words: [(&str, T); 2]) -> T {
 }
 
 /// Logs that a variable can't be what it is, and what comes of it.
-fn refuse(name: &str, value: &[u8], log: &Log, why: &str) {
+pub(super) fn refuse(name: &str, value: &[u8], log: &Log, why: &str) {
     log.line(Priority::Warning, &format!("{name}={} {why}", quote(value)));
 }

@@ -2,4 +2,5 @@
 
 pub mod conn_spec;
 pub mod listener;
+pub mod network;
 mod replace;

@@ -7,7 +7,7 @@ use super::lifecycle::Phase;
 use super::service::Service;
 use crate::proto::command::Command;
 use crate::proto::response::{Payload, letter};
-use crate::session::{Filter, Output, Report};
+use crate::session::{Event, Filter, Report};
 use crate::sys::flags;
 use crate::sys::thread::is_leaving;
 
@@ -55,6 +55,8 @@ impl Connection {
                 self.output.leave();
                 self.output.flush();
             }
+            self.note_rest();
+            self.note(Event::End);
             self.output.end();
             service.guests.leave(self.output.session);
             service.lifecycle.end_session();
@@ -69,7 +71,7 @@ impl Connection {
             .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
             .unwrap_or("panic");
         self.report(Report::Panic(what));
-        let _gone = self.output.send(letter::TEMPFAIL, Payload::None, true);
+        let _gone = self.session.context().output().send(letter::TEMPFAIL, Payload::None, true);
         TurnEnd::Close
     }
 

@@ -9,7 +9,9 @@ use super::options::Limits;
 use super::output::SocketOutput;
 use super::partial::Partial;
 use super::service::Service;
-use crate::session::{Filter, Output, Report, Session};
+use super::traced::Traced;
+use crate::proto::frame;
+use crate::session::{Event, Filter, Report, Session};
 use crate::sys::clock::Time;
 use crate::sys::flags;
 
@@ -114,7 +116,10 @@ impl Connection {
         let output = Arc::new(SocketOutput::new(socket, number, settings));
         let session = Session::new(
             service.filter.traits(),
-            Arc::<SocketOutput>::clone(&output),
+            match &service.trace {
+                Some(trace) => Traced::begin(trace, &output),
+                None => Arc::<SocketOutput>::clone(&output),
+            },
             Arc::clone(&service.options.max_data_size),
         );
         let connection = Box::new(Connection::new(session, output, now));
@@ -181,7 +186,25 @@ impl Connection {
     }
 
     pub(super) fn report(&self, report: Report<'_>) {
-        self.output.report(report);
+        self.session.context().output().report(report);
+    }
+
+    /// Tells whoever watches the session of a packet that is there in part and will not be completed.
+    #[cold]
+    pub(super) fn note_rest(&mut self) {
+        let bytes = self.partial.bytes();
+        if frame::wanted(bytes).map_or(!bytes.is_empty(), |wanted| wanted > bytes.len()) {
+            self.note(Event::Bytes(bytes));
+            self.partial.clear();
+        }
+    }
+
+    /// Tells whoever watches the session.
+    #[cold]
+    pub(super) fn note(&self, event: Event<'_>) {
+        if self.session.context().is_watched() {
+            self.session.context().note(event);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::connection::{Connection, Job, Place, Scratch, TurnEnd};
 use super::lifecycle::Phase;
 use super::service::Service;
 use crate::proto::response::{Payload, letter};
-use crate::session::{Filter, Output, Report};
+use crate::session::{Filter, Report};
 use crate::sys::clock::Time;
 use crate::sys::socket::has_arrived;
 
@@ -50,7 +50,7 @@ impl Connection {
         let (session, bytes) = (self.output.session, self.bytes_kept());
         let stays = service.guests.may_keep(session, bytes, Time::now());
         if !stays {
-            let _gone = self.output.send(letter::TEMPFAIL, Payload::None, true);
+            let _gone = self.session.context().output().send(letter::TEMPFAIL, Payload::None, true);
         }
         stays
     }

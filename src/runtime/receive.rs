@@ -4,7 +4,7 @@ use super::connection::{Connection, Place, Scratch, TurnEnd};
 use super::service::Service;
 use crate::proto::command::Command;
 use crate::proto::frame;
-use crate::session::{Filter, Flow, Report};
+use crate::session::{Event, Filter, Flow, Report};
 use crate::sys::clock::Time;
 use crate::sys::flags;
 use crate::sys::socket::receive;
@@ -115,6 +115,8 @@ impl Connection {
     fn receive(&mut self, room: &mut [u8]) -> Result<usize, TurnEnd> {
         match receive(&*self.output, room) {
             Ok(0) => {
+                self.note_rest();
+                self.note(Event::HungUp);
                 if self.in_message() {
                     self.report(Report::LostInMessage);
                 }
@@ -190,7 +192,9 @@ impl Connection {
                 Ok(Some(packet)) => packet,
                 Ok(None) => break,
                 Err(error) => {
-                    self.report(Report::Frame(error, received(buffer, at)));
+                    let rest = received(buffer, at);
+                    self.note(Event::Bytes(rest));
+                    self.report(Report::Frame(error, rest));
                     return (TurnEnd::Close, at);
                 }
             };
@@ -201,7 +205,7 @@ impl Connection {
                     break;
                 }
                 Some(command) => self.packet(service, command, packet.bytes, place),
-                None => self.session.handle(&service.filter, packet.letter, &mut [0]),
+                None => self.session.handle(&service.filter, packet.letter, packet.bytes),
             };
             at += size;
             if flow == Flow::Close {

@@ -16,6 +16,7 @@ use super::service::Service;
 use super::signals::SignalThread;
 use super::stop::Running;
 use super::supervisor::Supervisor;
+use super::trace::Trace;
 use super::turn::Parked;
 use crate::net::listener::Listener;
 use crate::session::Filter;
@@ -69,6 +70,7 @@ pub fn serve<F: Filter + 'static>(
     listener: Listener,
     options: Options,
     log: Arc<Log>,
+    trace: Option<Trace>,
     running: &mut Running<'static>,
 ) -> Result<(), ServeError> {
     let start = |what| move |error| ServeError::Start(what, error);
@@ -99,7 +101,7 @@ pub fn serve<F: Filter + 'static>(
     };
     let run = Arc::new(Run {
         pool: Pool::new(threads, Arc::clone(&log), control),
-        service: Service::new(filter, options, log, control),
+        service: Service::new(filter, options, log, control, trace),
         entrance: Entrance::new(listener),
         loops,
         stops,
@@ -120,6 +122,9 @@ pub fn serve<F: Filter + 'static>(
     }
     supervisor.run();
     running.served();
+    if let Some(trace) = &run.service.trace {
+        trace.settle();
+    }
     run.service.log.settle();
     match run.service.lifecycle.lost() {
         Some(lost) => Err(ServeError::Lost(lost)),

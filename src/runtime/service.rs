@@ -9,6 +9,7 @@ use super::log::Log;
 use super::options::Options;
 use super::output::OutputSettings;
 use super::stop::Control;
+use super::trace::Trace;
 use crate::proto::command::Command;
 use crate::session::Filter;
 
@@ -21,6 +22,7 @@ pub(super) struct Service<F> {
     pub(super) estimates: Estimates,
     pub(super) lifecycle: Lifecycle,
     pub(super) guests: Guests,
+    pub(super) trace: Option<Arc<Trace>>,
 }
 
 impl<F: Filter> Service<F> {
@@ -29,6 +31,7 @@ impl<F: Filter> Service<F> {
         options: Options,
         log: Arc<Log>,
         control: &'static Control,
+        trace: Option<Trace>,
     ) -> Service<F> {
         let output_settings = Arc::new(OutputSettings {
             log: Arc::clone(&log),
@@ -38,7 +41,8 @@ impl<F: Filter> Service<F> {
         let lifecycle = Lifecycle::new(control, Arc::clone(&log), options.beat());
         let estimates = Estimates::default();
         let guests = Guests::new(options.allowance, Arc::clone(&log));
-        Service { filter, options, log, output_settings, estimates, lifecycle, guests }
+        let trace = trace.map(Arc::new);
+        Service { filter, options, log, output_settings, estimates, lifecycle, guests, trace }
     }
 
     /// Whether a command's callback is too slow to run in a loop.

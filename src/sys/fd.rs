@@ -31,60 +31,38 @@ pub fn above_stdio(fd: OwnedFd) -> io::Result<OwnedFd> {
 #[derive(Debug)]
 pub struct OwnFd {
     fd: ManuallyDrop<OwnedFd>,
-    identity: Identity,
+    /// Device and inode; all that epoll and eventfd have is one inode for all of their kind.
+    identity: Option<(u64, u64)>,
+}
+
+/// Device and inode behind a descriptor; `None` if it is not open.
+#[allow(clippy::unnecessary_cast, clippy::useless_conversion, reason = "types differ by platform")]
+fn identity(fd: BorrowedFd<'_>) -> Option<(u64, u64)> {
+    let stat = rustix::fs::fstat(fd).ok()?;
+    Some((stat.st_dev as u64, stat.st_ino as u64))
 }
 
 /// What is behind a descriptor now, to be compared later.
-#[derive(Debug, Clone, Copy)]
-pub enum Identity {
-    /// Device and inode; all that epoll and eventfd have is one inode for all of their kind.
-    File(u64, u64),
-    /// It is not open.
-    Closed,
-    /// The system does not tell.
-    Unknown,
-}
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity(Option<(u64, u64)>);
 
 impl Identity {
     /// Looks it up.
     #[must_use]
-    #[allow(
-        clippy::unnecessary_cast,
-        clippy::useless_conversion,
-        reason = "types differ by platform"
-    )]
     pub fn of(fd: impl AsFd) -> Identity {
-        match rustix::fs::fstat(fd) {
-            Ok(stat) => Identity::File(stat.st_dev as u64, stat.st_ino as u64),
-            Err(rustix::io::Errno::BADF) => Identity::Closed,
-            Err(_) => Identity::Unknown,
-        }
+        Identity(identity(fd.as_fd()))
     }
 
     /// Whether there was anything.
     #[must_use]
     pub fn is_open(self) -> bool {
-        matches!(self, Identity::File(..))
-    }
-
-    /// Whether it still is the same, as far as the system tells.
-    #[must_use]
-    pub fn is_still(self, before: Identity) -> bool {
-        match (self, before) {
-            (Identity::Unknown, _) | (_, Identity::Unknown) => true,
-            (Identity::File(device, inode), Identity::File(other, before)) => {
-                (device, inode) == (other, before)
-            }
-            (Identity::Closed, before) => matches!(before, Identity::Closed),
-            (Identity::File(..), Identity::Closed) => false,
-        }
+        self.0.is_some()
     }
 
     /// Whether it is the one that `JOURNAL_STREAM` names, "device:inode" in decimal numbers.
     #[must_use]
     pub fn is_named(self, stream: &str) -> bool {
-        let Identity::File(device, inode) = self else { return false };
-        stream == format!("{device}:{inode}")
+        self.0.is_some_and(|(device, inode)| stream == format!("{device}:{inode}"))
     }
 }
 
@@ -92,14 +70,14 @@ impl OwnFd {
     /// Of a descriptor that was just made, or handed to us; it keeps its number.
     #[must_use]
     pub fn new(fd: OwnedFd) -> OwnFd {
-        let identity = Identity::of(&fd);
+        let identity = identity(fd.as_fd());
         OwnFd { fd: ManuallyDrop::new(fd), identity }
     }
 
     /// Whether the number still is what it was. Async-signal-safe.
     #[must_use]
     pub fn is_intact(&self) -> bool {
-        Identity::of(&*self.fd).is_still(self.identity)
+        identity(self.fd.as_fd()) == self.identity
     }
 }
 

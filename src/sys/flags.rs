@@ -41,6 +41,14 @@ pub fn ran_short() -> bool {
     FLAGS.get() & SHORT != 0
 }
 
+/// Does something that a session does not depend on: a lack of memory in it is not the session's.
+pub fn apart<T>(body: impl FnOnce() -> T) -> T {
+    let short = FLAGS.get() & SHORT;
+    let done = body();
+    FLAGS.set(FLAGS.get() & !SHORT | short);
+    done
+}
+
 /// Whether a session can't go on, for one reason or the other.
 #[inline]
 #[must_use]

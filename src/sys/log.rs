@@ -7,6 +7,7 @@ mod time;
 
 pub use destination::{choose, is_chosen};
 pub use priority::Priority;
+pub use time::now as time_of_day;
 
 use std::ffi::{CStr, CString};
 

@@ -13,6 +13,7 @@ pub mod poller;
 pub mod queue;
 pub mod resolve;
 pub mod signal;
+pub mod sink;
 pub mod socket;
 pub mod sync;
 pub mod thread;

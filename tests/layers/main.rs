@@ -6,7 +6,6 @@ mod graph;
 mod headers;
 mod modules;
 mod order;
-mod pages;
 mod source;
 mod text;
 

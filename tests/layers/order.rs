@@ -29,7 +29,11 @@ const ROWS: &[&[&str]] = &[
     &["service"],
     // Phase, count of sessions, why the run ends; threads for any kind of work.
     &["guests", "lifecycle", "pool"],
-    &["output", "signals"],
+    // A session that is traced.
+    &["traced"],
+    // The way back to the MTA, and into a trace; the thread that waits for signals.
+    &["output", "signals", "trace"],
+    &["trace_json", "trace_text"],
     &[
         "crew",
         "deadlines",
@@ -37,6 +41,7 @@ const ROWS: &[&[&str]] = &[
         "held",
         "log",
         "lost",
+        "moment",
         "options",
         "partial",
         "stop",

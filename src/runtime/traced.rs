@@ -1,0 +1,228 @@
+//! A session that is traced: what it sends, reports and does goes into the trace as well.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::moment::{Heading, Moment};
+use super::output::SocketOutput;
+use super::trace::Trace;
+use crate::proto::describe::{client_address, macros};
+use crate::proto::response::Payload;
+use crate::session::{Event, Output, Report, SendError};
+use crate::sys::flags;
+use crate::sys::jitter::Mutex;
+use crate::sys::log::time_of_day;
+
+/// Bytes of lines that wait until the session's client is known.
+const WAITING_MAX: usize = 16 << 10;
+
+/// The way back to the MTA and to the log of a session that is traced.
+pub(super) struct Traced {
+    output: Arc<SocketOutput>,
+    trace: Arc<Trace>,
+    start: Instant,
+    /// Held for moments, and while something is sent, but not while a callback runs.
+    state: Mutex<State>,
+}
+
+/// What is known of a session.
+struct State {
+    queue_id: Short<64>,
+    sender: Short<256>,
+    /// Macros have told of the message that MAIL begins.
+    announced: bool,
+    /// When the running callback was called.
+    entered: Option<Instant>,
+    choice: Choice,
+}
+
+/// Whether a session is of interest.
+enum Choice {
+    Traced,
+    /// Its client is not known yet: the lines until then.
+    Open(String),
+    NotTraced,
+}
+
+/// A text of `N` bytes at most.
+struct Short<const N: usize> {
+    bytes: [u8; N],
+    len: usize,
+}
+
+impl<const N: usize> Short<N> {
+    const EMPTY: Short<N> = Short { bytes: [0; N], len: 0 };
+
+    fn set(&mut self, text: &[u8]) {
+        self.len = text.len().min(N);
+        self.bytes.iter_mut().zip(text).for_each(|(place, byte)| *place = *byte);
+    }
+
+    fn get(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl Traced {
+    /// Has a session traced if it is of interest, and there is memory for it.
+    pub(super) fn begin(trace: &Arc<Trace>, output: &Arc<SocketOutput>) -> Arc<dyn Output> {
+        let plain = Arc::<SocketOutput>::clone(output);
+        if !trace.wants(output.session) {
+            return plain;
+        }
+        let (traced, short) = flags::apart(|| {
+            flags::begin();
+            let traced = Traced::new(trace, output);
+            let time = time_of_day();
+            traced.tell(&mut traced.state.lock(), &Moment::Begin(&time, trace.process()));
+            (Arc::new(traced), flags::ran_short())
+        });
+        if short { plain } else { traced }
+    }
+
+    fn new(trace: &Arc<Trace>, output: &Arc<SocketOutput>) -> Traced {
+        let mut lines = String::new();
+        let choice = match trace.asks_for_client() {
+            true if lines.try_reserve_exact(WAITING_MAX).is_ok() => Choice::Open(lines),
+            true => Choice::NotTraced,
+            false => Choice::Traced,
+        };
+        let (queue_id, sender) = (Short::EMPTY, Short::EMPTY);
+        let state = State { queue_id, sender, announced: false, entered: None, choice };
+        let (output, trace) = (Arc::clone(output), Arc::clone(trace));
+        Traced { output, trace, start: Instant::now(), state: Mutex::new(state) }
+    }
+
+    /// Writes a line, or keeps it until the client is known.
+    fn tell(&self, state: &mut State, moment: &Moment<'_>) {
+        let heading = Heading {
+            session: self.output.session,
+            at: self.start.elapsed(),
+            queue_id: state.queue_id.get(),
+            sender: state.sender.get(),
+            shown: self.trace.shown,
+        };
+        match &mut state.choice {
+            Choice::Traced => self.trace.write(&heading, moment),
+            Choice::NotTraced => {}
+            Choice::Open(lines) => {
+                let before = lines.len();
+                let mut out = Bounded(lines);
+                let done = self.trace.render(&mut out, &heading, moment);
+                if done.and_then(|()| out.write_char('\n')).is_err() {
+                    lines.truncate(before);
+                }
+            }
+        }
+    }
+
+    /// Takes in what a packet tells of the client and the message.
+    fn learn(&self, state: &mut State, letter: u8, payload: &[u8]) {
+        let is_macro = letter == b'D';
+        let of = if is_macro { payload.first().copied() } else { Some(letter) };
+        let begins = matches!(of, Some(b'C' | b'H' | b'M' | b'K'));
+        if begins && !(letter == b'M' && state.announced) {
+            state.queue_id.len = 0;
+            state.sender.len = 0;
+        }
+        state.announced = is_macro && of == Some(b'M');
+        match letter {
+            b'M' => state.sender.set(payload.split(|byte| *byte == 0).next().unwrap_or_default()),
+            b'D' => {
+                let id = macros(payload).find(|(name, _)| matches!(*name, b"i" | b"{i}"));
+                if let Some((_, id)) = id {
+                    state.queue_id.set(id);
+                }
+            }
+            b'C' if self.trace.asks_for_client() => self.choose(state, client_address(payload)),
+            _ => {}
+        }
+    }
+
+    /// Decides whether the session is of interest, now that its client is known.
+    fn choose(&self, state: &mut State, client: Option<&[u8]>) {
+        let client = client.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+        let choice = match self.trace.wants_client(client) {
+            true => Choice::Traced,
+            false => Choice::NotTraced,
+        };
+        let before = std::mem::replace(&mut state.choice, choice);
+        if let (Choice::Open(lines), Choice::Traced) = (before, &state.choice) {
+            lines.lines().for_each(|line| self.trace.write_rendered(line));
+        }
+    }
+
+    /// Does something for the trace, which no session depends on.
+    fn apart(&self, body: impl FnOnce(&mut State)) {
+        if self.trace.is_here() {
+            flags::apart(|| body(&mut self.state.lock()));
+        }
+    }
+}
+
+/// Lines that wait, of which there may not be more than there is room for.
+struct Bounded<'a>(&'a mut String);
+
+impl Write for Bounded<'_> {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        if text.len() > self.0.capacity() - self.0.len() {
+            return Err(std::fmt::Error);
+        }
+        self.0.push_str(text);
+        Ok(())
+    }
+}
+
+impl Output for Traced {
+    fn send(&self, letter: u8, payload: Payload<'_>, now: bool) -> Result<(), SendError> {
+        if !self.trace.is_here() {
+            return self.output.send(letter, payload, now);
+        }
+        // Locked, so that lines have the order of the packets.
+        let mut state = self.state.lock();
+        let sent = self.output.send(letter, payload, now);
+        let moment = Moment::Response(letter, payload, sent.is_ok());
+        flags::apart(|| self.tell(&mut state, &moment));
+        sent
+    }
+
+    fn report(&self, report: Report<'_>) {
+        self.apart(|state| {
+            let text = report.text(self.output.session);
+            self.tell(state, &Moment::Log(report.severity(), &text));
+        });
+        self.output.report(report);
+    }
+
+    fn debugs(&self, level: i32) -> bool {
+        self.output.debugs(level)
+    }
+
+    fn debug(&self, line: std::fmt::Arguments<'_>) {
+        self.output.debug(line);
+    }
+
+    fn watches(&self) -> bool {
+        true
+    }
+
+    fn note(&self, event: Event<'_>) {
+        self.apart(|state| {
+            let mut took = Duration::ZERO;
+            match event {
+                Event::Packet(letter, payload) => self.learn(state, letter, payload),
+                Event::Enter(_) => {
+                    state.entered = Some(Instant::now());
+                    // What it does and when it returns is told; that it was called follows from the packet.
+                    return;
+                }
+                Event::Return(..) => {
+                    took = state.entered.take().map_or(took, |entered| entered.elapsed());
+                }
+                _ => {}
+            }
+            self.tell(state, &Moment::Event(event, took));
+        });
+    }
+}
