@@ -15,6 +15,8 @@ mod log;
 mod loops;
 #[path = "../../src/runtime/lost.rs"]
 mod lost;
+#[path = "../../src/runtime/news.rs"]
+mod news;
 #[path = "../../src/runtime/options.rs"]
 mod options;
 mod output;
