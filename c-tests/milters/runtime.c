@@ -6,6 +6,9 @@
  * the tasks are in runtime.h. Events go to stdout, a line each. After its runs it waits for the end of
  * stdin. Options: see options below. */
 #include "runtime.h"
+#ifdef FAULTS
+#include "faults.h"
+#endif
 #ifdef STARVED
 #include "starved.h"
 #endif

@@ -43,6 +43,7 @@ mod runtime_accept;
 mod runtime_allowance;
 mod runtime_closed;
 mod runtime_concurrency;
+mod runtime_faults;
 mod runtime_fds;
 mod runtime_fork;
 mod runtime_languages;

@@ -55,7 +55,7 @@ impl Plan {
 }
 
 /// Reads replies up to one that ends a command.
-fn reply(client: &mut Client, last: u8) -> Result<(), ClientError> {
+pub(crate) fn reply(client: &mut Client, last: u8) -> Result<(), ClientError> {
     loop {
         let letter = client.read_owned(BOUND)?.letter;
         if letter == last {
@@ -76,7 +76,7 @@ enum Begin {
 }
 
 /// A session with a message that needs memory in every way there is; whether all of it was served.
-fn message(filter: &Filter, name: &str) -> Result<(), ClientError> {
+pub(crate) fn message(filter: &Filter, name: &str) -> Result<(), ClientError> {
     message_after(filter, name, || ())
 }
 

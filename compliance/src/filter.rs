@@ -205,9 +205,10 @@ pub fn postfix_notation(spec: &str) -> String {
 /// and only ours does.
 fn is_advice(line: &str) -> bool {
     let of_session = line.split_once(": session ");
-    of_session.is_some_and(|(source, text)| {
-        source.starts_with("info ")
-            || text.contains(" from xxfi_negotiate means that ")
-            || text.contains(" without which the filter does not run")
-    })
+    line.ends_with(" more mistakes of the filter were not logged")
+        || of_session.is_some_and(|(source, text)| {
+            source.starts_with("info ")
+                || text.contains(" from xxfi_negotiate means that ")
+                || text.contains(" without which the filter does not run")
+        })
 }

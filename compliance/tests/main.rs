@@ -21,5 +21,6 @@ mod restart;
 mod self_check;
 mod sessions;
 mod submission;
+mod symptoms;
 mod transcripts;
 mod verdicts;

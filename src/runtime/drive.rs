@@ -37,9 +37,13 @@ pub(super) fn drive<F: Filter + 'static>(run: &Arc<Run<F>>, index: usize, scratc
         }
         let waited = this.wait(&mut events, alarm.timeout());
         scratch.now = Time::now();
-        if waited.is_err() {
-            lifecycle.lose(Lost::Loop);
-            std::thread::sleep(LOST_PAUSE);
+        if let Err(error) = waited {
+            if this.is_intact() {
+                lifecycle.cannot_wait(&error);
+            } else {
+                lifecycle.lose(Lost::Loop);
+                std::thread::sleep(LOST_PAUSE);
+            }
             alarm.set(Some(scratch.now), scratch.now);
         }
         for key in events.keys() {

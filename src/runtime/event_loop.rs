@@ -248,13 +248,21 @@ impl EventLoop {
         }
     }
 
-    /// Watches the socket of a session that has its turn for what it will wait for; `false` if it can't.
+    /// Watches the socket of a session that has its turn for what it will wait for; `false` if it can't,
+    /// which is logged.
     #[cold]
     pub(super) fn watch(&self, slot: u32, connection: &Connection) -> bool {
         let full = connection.output.is_full();
         let changes = self.state.lock().slots.watch(slot, full);
         let key = FIRST_SLOT_KEY + u64::from(slot);
-        !changes || self.poller.change(&*connection.output, key, watch(full)).is_ok()
+        if !changes {
+            return true;
+        }
+        let changed = self.poller.change(&*connection.output, key, watch(full));
+        if let Err(error) = &changed {
+            connection.output.unwatched(error);
+        }
+        changed.is_ok()
     }
 
     /// Forgets the slot of a session that has its turn; its descriptor is watched no more.

@@ -1,15 +1,17 @@
 //! How far a run has come, and which sessions it has.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::log::Log;
-use super::lost::Lost;
+use super::lost::{LOST_PAUSE, Lost};
+use super::news::News;
 use super::options::CHECK_IDLE;
 use super::output::SocketOutput;
 use super::stop::{Control, Level};
-use crate::sys::clock;
+use crate::sys::clock::{self, Time};
 use crate::sys::jitter::{Mutex, jitter};
 use crate::sys::log::Priority;
 use crate::sys::sync::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
@@ -55,6 +57,8 @@ pub(super) struct Lifecycle {
     detached: Mutex<BTreeMap<u64, Arc<SocketOutput>>>,
     /// A descriptor of the run is lost: why it ends.
     lost: OnceLock<Lost>,
+    /// Of log lines that a thread can't wait.
+    waits: Mutex<News>,
 }
 
 impl Lifecycle {
@@ -73,6 +77,7 @@ impl Lifecycle {
             answers: AtomicU64::new(0),
             detached: Mutex::default(),
             lost: OnceLock::new(),
+            waits: Mutex::default(),
         }
     }
 
@@ -170,6 +175,17 @@ impl Lifecycle {
             self.log.line(Priority::Error, &what.to_string());
         }
         self.control.request(if what == Lost::Listener { Level::Stop } else { Level::Abort });
+    }
+
+    /// Has a thread pause that can't wait for news, although what it waits with is there.
+    #[cold]
+    pub(super) fn cannot_wait(&self, error: &io::Error) {
+        if self.waits.lock().admit(Time::now()).is_some() {
+            let text =
+                format!("waiting for sessions failed ({error}); it is tried again, with pauses");
+            self.log.line(Priority::Error, &text);
+        }
+        std::thread::sleep(LOST_PAUSE);
     }
 
     /// The descriptor that was lost first.

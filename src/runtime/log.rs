@@ -25,6 +25,9 @@ static LINES: Mutex<Window> = Mutex::new(Window::new());
 static MISTAKES: Mutex<[News; Mistake::KINDS]> =
     Mutex::new([const { News::new() }; Mistake::KINDS]);
 
+/// What a negotiation that fails means, likewise: that it has failed is told each time.
+static MEANINGS: Mutex<News> = Mutex::new(News::new());
+
 /// The system log, seen by one filter.
 #[derive(Debug)]
 pub struct Log {
@@ -76,12 +79,21 @@ fn admit(window: &Mutex<Window>) -> (bool, u64) {
     with_lock(window, |window| window.admit(Instant::now())).unwrap_or((true, 0))
 }
 
-/// Whether a mistake of a filter is told, and how many of its kind were not since the last one.
-fn admit_mistake(kind: usize) -> Option<u64> {
+/// Whether a report is told that is not told each time, and how many of its kind were not since the last one.
+fn admit_report(report: &Report<'_>) -> Option<u64> {
+    let kind = match report {
+        Report::Mistake(mistake, _) => Some(mistake.kind()?),
+        Report::Unsuited(_) => None,
+        _ => return Some(0),
+    };
     if is_chosen() {
         return Some(0);
     }
-    let admitted = with_lock(&MISTAKES, |kinds| kinds.get_mut(kind)?.admit(Time::now()));
+    let now = Time::now();
+    let admitted = match kind {
+        Some(kind) => with_lock(&MISTAKES, |kinds| kinds.get_mut(kind)?.admit(now)),
+        None => with_lock(&MEANINGS, |news| news.admit(now)),
+    };
     admitted.unwrap_or(Some(0))
 }
 
@@ -138,11 +150,7 @@ impl Log {
 
     /// Writes what a session reports, unless peers have caused too many lines lately.
     pub fn report(&self, session: u64, report: &Report<'_>) {
-        let more = match *report {
-            Report::Mistake(mistake, _) => mistake.kind().and_then(admit_mistake),
-            _ => Some(0),
-        };
-        let Some(more) = more else { return };
+        let Some(more) = admit_report(report) else { return };
         if !self.admits(&REPORTS) {
             return;
         }

@@ -104,7 +104,8 @@ impl<F: Filter + 'static> Supervisor<F> {
         self.wait_until(all, |s| s.pool.live() <= left_behind);
         let threads = self.run.pool.live().saturating_sub(left_behind);
         let mut ending = 0;
-        self.ending.0 = 0;
+        // The last one has said so, and may take a moment: nothing else wakes this thread.
+        self.ending = (1, ENDING_MIN);
         self.wait_until(all, |s| {
             ending = s.pool.join_ended();
             ending == 0
@@ -211,9 +212,13 @@ impl<F: Filter + 'static> Supervisor<F> {
         let beat = self.run.service.lifecycle.keep_time();
         let timeout = [timeout, left, retry, ending, beat].into_iter().flatten().min();
         let timeout = timeout.map_or(CHECK_IDLE, |timeout| timeout.min(CHECK_IDLE));
-        if self.poller.wait(&mut self.events, &Timeout::new(Some(timeout))).is_err() {
-            self.run.service.lifecycle.lose(Lost::Supervisor);
-            std::thread::sleep(LOST_PAUSE);
+        if let Err(error) = self.poller.wait(&mut self.events, &Timeout::new(Some(timeout))) {
+            if self.poller.is_intact() {
+                self.run.service.lifecycle.cannot_wait(&error);
+            } else {
+                self.run.service.lifecycle.lose(Lost::Supervisor);
+                std::thread::sleep(LOST_PAUSE);
+            }
         }
         if self.events.keys().next().is_some() {
             if let Some(waker) = self.run.service.lifecycle.control.waker() {

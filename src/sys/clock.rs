@@ -72,9 +72,14 @@ static LEAVING_OUT: Mutex<()> = Mutex::new(());
 /// Milliseconds on the system's clock.
 fn system_milliseconds() -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the pointer is valid for writing a timespec. The clock exists, so the call can't
-    // fail; if it did, time would stand still.
-    unsafe { libc::clock_gettime(CLOCK, &raw mut now) };
+    // SAFETY: the pointer is valid for writing a timespec.
+    if unsafe { libc::clock_gettime(CLOCK, &raw mut now) } != 0 {
+        // The clock exists. If it can't be read all the same, time stands still.
+        return match LAST.load(Ordering::Acquire) {
+            u64::MAX => 0,
+            last => last,
+        };
+    }
     now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
 }
 

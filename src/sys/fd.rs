@@ -31,38 +31,60 @@ pub fn above_stdio(fd: OwnedFd) -> io::Result<OwnedFd> {
 #[derive(Debug)]
 pub struct OwnFd {
     fd: ManuallyDrop<OwnedFd>,
-    /// Device and inode; all that epoll and eventfd have is one inode for all of their kind.
-    identity: Option<(u64, u64)>,
-}
-
-/// Device and inode behind a descriptor; `None` if it is not open.
-#[allow(clippy::unnecessary_cast, clippy::useless_conversion, reason = "types differ by platform")]
-fn identity(fd: BorrowedFd<'_>) -> Option<(u64, u64)> {
-    let stat = rustix::fs::fstat(fd).ok()?;
-    Some((stat.st_dev as u64, stat.st_ino as u64))
+    identity: Identity,
 }
 
 /// What is behind a descriptor now, to be compared later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Identity(Option<(u64, u64)>);
+#[derive(Debug, Clone, Copy)]
+pub enum Identity {
+    /// Device and inode; all that epoll and eventfd have is one inode for all of their kind.
+    File(u64, u64),
+    /// It is not open.
+    Closed,
+    /// The system does not tell.
+    Unknown,
+}
 
 impl Identity {
     /// Looks it up.
     #[must_use]
+    #[allow(
+        clippy::unnecessary_cast,
+        clippy::useless_conversion,
+        reason = "types differ by platform"
+    )]
     pub fn of(fd: impl AsFd) -> Identity {
-        Identity(identity(fd.as_fd()))
+        match rustix::fs::fstat(fd) {
+            Ok(stat) => Identity::File(stat.st_dev as u64, stat.st_ino as u64),
+            Err(rustix::io::Errno::BADF) => Identity::Closed,
+            Err(_) => Identity::Unknown,
+        }
     }
 
     /// Whether there was anything.
     #[must_use]
     pub fn is_open(self) -> bool {
-        self.0.is_some()
+        matches!(self, Identity::File(..))
+    }
+
+    /// Whether it still is the same, as far as the system tells.
+    #[must_use]
+    pub fn is_still(self, before: Identity) -> bool {
+        match (self, before) {
+            (Identity::Unknown, _) | (_, Identity::Unknown) => true,
+            (Identity::File(device, inode), Identity::File(other, before)) => {
+                (device, inode) == (other, before)
+            }
+            (Identity::Closed, before) => matches!(before, Identity::Closed),
+            (Identity::File(..), Identity::Closed) => false,
+        }
     }
 
     /// Whether it is the one that `JOURNAL_STREAM` names, "device:inode" in decimal numbers.
     #[must_use]
     pub fn is_named(self, stream: &str) -> bool {
-        self.0.is_some_and(|(device, inode)| stream == format!("{device}:{inode}"))
+        let Identity::File(device, inode) = self else { return false };
+        stream == format!("{device}:{inode}")
     }
 }
 
@@ -70,14 +92,14 @@ impl OwnFd {
     /// Of a descriptor that was just made, or handed to us; it keeps its number.
     #[must_use]
     pub fn new(fd: OwnedFd) -> OwnFd {
-        let identity = identity(fd.as_fd());
+        let identity = Identity::of(&fd);
         OwnFd { fd: ManuallyDrop::new(fd), identity }
     }
 
     /// Whether the number still is what it was. Async-signal-safe.
     #[must_use]
     pub fn is_intact(&self) -> bool {
-        identity(self.fd.as_fd()) == self.identity
+        Identity::of(&*self.fd).is_still(self.identity)
     }
 }
 

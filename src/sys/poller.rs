@@ -110,7 +110,12 @@ mod backend {
 
         /// Removes a descriptor; `false` if what is behind its number is not in the set.
         pub fn delete(&self, fd: impl AsFd) -> bool {
-            epoll::delete(&self.fd, fd).is_ok()
+            use rustix::io::Errno;
+            // For whatever other reason: closing it removes it as well.
+            !matches!(
+                epoll::delete(&self.fd, fd),
+                Err(Errno::NOENT | Errno::BADF | Errno::PERM | Errno::INVAL)
+            )
         }
 
         /// Waits until a descriptor can be read or the time is over; fills `events`.

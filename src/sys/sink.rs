@@ -157,7 +157,7 @@ impl Lent {
     fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         // SAFETY: as above.
         let fd = unsafe { BorrowedFd::borrow_raw(self.number) };
-        if Identity::of(fd) != self.identity {
+        if !Identity::of(fd).is_still(self.identity) {
             return Err(io::ErrorKind::NotFound.into());
         }
         if self.kind == FileType::Socket {

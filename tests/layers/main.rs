@@ -6,6 +6,7 @@ mod graph;
 mod headers;
 mod modules;
 mod order;
+mod pages;
 mod source;
 mod text;
 

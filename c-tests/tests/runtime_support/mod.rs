@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "runtime_own_threads uses a part of its copy")]
 
 pub(crate) mod blocking;
+pub(crate) mod faults;
 mod session;
 
 use c_tests::linkage::sanitizer_threads;

@@ -57,7 +57,7 @@ impl Stream {
     fn write(&self, priority: Priority, line: &str) -> io::Result<()> {
         // SAFETY: as above.
         let fd = unsafe { BorrowedFd::borrow_raw(self.number) };
-        if Identity::of(fd) != self.identity {
+        if !Identity::of(fd).is_still(self.identity) {
             return Err(io::ErrorKind::NotFound.into());
         }
         let line = if self.journal {
