@@ -30,6 +30,7 @@ mod headers;
 mod headers_bool;
 mod inherited;
 mod linkage;
+mod log_container;
 mod log_destination;
 mod log_lines;
 mod matrix;
