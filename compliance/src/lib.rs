@@ -18,6 +18,7 @@
 
 pub mod compare;
 pub mod filter;
+pub mod milter_try;
 pub mod milters;
 pub mod mta;
 pub mod observation;

@@ -15,6 +15,7 @@ mod milter_opendkim;
 mod milter_perl;
 mod milter_python;
 mod milter_spamass;
+mod milter_try;
 mod negotiation;
 mod played;
 mod restart;

@@ -2,6 +2,7 @@
 
 mod capture;
 mod launch;
+mod look;
 mod milter_try;
 mod pages;
 mod reader;

@@ -251,6 +251,11 @@ fn breaches_of_the_protocol_say_what_and_where() {
     assert!(document["error"].as_str().unwrap().starts_with("at rcpt: malformed"));
     assert!(document["sessions"][0]["error"].as_str().unwrap().starts_with("at rcpt"));
 
+    let output = run(&["H=!raw debug: in helo\\n"], &[]);
+    assert_eq!(status(&output), 70);
+    let error = stderr(&output);
+    assert!(error.contains("these are the characters \"debu\", so it is no milter, or"), "{error}");
+
     let output = run(&["H="], &["--timeout", "0.05"]);
     assert_eq!(status(&output), 70);
     let error = stderr(&output);

@@ -54,7 +54,16 @@ impl fmt::Display for FrameError {
         if self.length == 0 {
             return write!(f, "a packet of length 0 (a packet has at least its one letter)");
         }
-        write!(f, "a packet length of {} bytes, over the limit of {MAX_LENGTH}", self.length)
+        write!(f, "a packet length of {} bytes, over the limit of {MAX_LENGTH}", self.length)?;
+        let bytes = self.length.to_be_bytes();
+        if bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\r' | b'\n')) {
+            let text = bytes.escape_ascii();
+            write!(
+                f,
+                ": these are the characters \"{text}\", so it is no milter, or prints onto its connection"
+            )?;
+        }
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 //! A script is a list of words `LETTER=ITEM;ITEM…`: what to send when the command with that letter
 //! comes. An item is a reply, letter and payload, with the escapes `\0 \n \r \t \; \\ \xNN`; or
 //! `!close` (hang up), `!exit N` (end the process), `!abort` (crash), `!log FILE TEXT` (append a
-//! line), `!wait MS`. No item at all means silence. Words for the same letter are used in turn; the last one stays. Without a word a
+//! line), `!wait MS`, `!raw BYTES` (no packet). No item at all means silence. Words for the same letter are used in turn; the last one stays. Without a word a
 //! command is answered `c`, and the offer with its own version, all its actions and no flags.
 
 // The tests and fake-milter use different parts of it.
@@ -78,6 +78,11 @@ impl Script {
                         let (file, text) = words.split_once(' ').unwrap();
                         let mut file = OpenOptions::new().append(true).open(file).unwrap();
                         writeln!(file, "{text}").unwrap();
+                    }
+                    ("!raw", bytes) => {
+                        if stream.write_all(&unescape(bytes)).is_err() {
+                            return seen;
+                        }
                     }
                     ("!wait", bound) => {
                         std::thread::sleep(Duration::from_millis(bound.parse().unwrap()));

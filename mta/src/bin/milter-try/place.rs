@@ -75,6 +75,16 @@ impl Private {
     pub(crate) fn open(&self) -> PathBuf {
         self.path().join("open")
     }
+
+    /// Makes the file that the library logs to: also when it has logged as root and the milter is another
+    /// user then.
+    pub(crate) fn make_log(&self) -> io::Result<PathBuf> {
+        let path = self.open().join("log");
+        fs::write(&path, "")?;
+        let mode = if rustix::process::geteuid().is_root() { 0o666 } else { 0o600 };
+        fs::set_permissions(&path, Permissions::from_mode(mode))?;
+        Ok(path)
+    }
 }
 
 /// What to do if other users cannot reach the directory of a socket; empty if that is no question.

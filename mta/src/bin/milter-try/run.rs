@@ -124,7 +124,7 @@ impl Run<'_> {
             None => Vec::new(),
         };
         if std::env::var_os(log::VARIABLE).is_none() {
-            let file = private.open().join("log");
+            let file = private.make_log().map_err(|error| system("create a file", &error))?;
             environment.push((log::VARIABLE, file.clone().into()));
             self.log = Some(LogFile::new(file));
         }

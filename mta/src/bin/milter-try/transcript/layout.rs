@@ -22,8 +22,22 @@ fn painted(reply: &str, shown: &str) -> String {
         code if code.starts_with(['4', '5']) => Paint::Bad,
         _ => Paint::Change,
     };
-    let lines: Vec<String> = shown.split('\n').map(|line| paint(kind, line)).collect();
+    line_by_line(kind, shown)
+}
+
+fn line_by_line(kind: Paint, text: &str) -> String {
+    let lines: Vec<String> = text.split('\n').map(|line| paint(kind, line)).collect();
     lines.join("\n")
+}
+
+/// A line of the library's log, which begins with its priority, in the colour of that.
+pub(super) fn logged(line: &str) -> String {
+    let kind = match line.split(':').next().unwrap_or_default() {
+        "err" => Paint::Bad,
+        "warning" => Paint::Change,
+        _ => Paint::Aside,
+    };
+    line_by_line(kind, &laid_out(line, "  "))
 }
 
 /// Text of several lines as it is, or of one that is broken between words if it is long.

@@ -11,7 +11,7 @@ use milter_mta::wire::{Command, Packet, Reply, command_in_words};
 
 pub(crate) use entry::{Entry, Said, unless_text};
 use entry::{Pairs, content};
-use layout::{fit, laid_out};
+use layout::{fit, laid_out, logged};
 use rows::{BodyRow, Place, ReplacementRow};
 pub(crate) use times::Times;
 
@@ -213,7 +213,7 @@ impl Transcript {
             return;
         }
         for line in &lines {
-            self.start_line("log", &paint(Paint::Change, &laid_out(without_stamp(line), "  ")));
+            self.start_line("log", &logged(without_stamp(line)));
             self.finish_line();
         }
         match self.last_command() {
