@@ -56,6 +56,7 @@ mod runtime_own_threads;
 mod runtime_peers;
 mod runtime_scale;
 mod runtime_stop;
+mod runtime_strangers;
 mod runtime_stress;
 mod runtime_stuck;
 mod runtime_support;

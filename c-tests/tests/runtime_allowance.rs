@@ -31,7 +31,7 @@ fn refused(filter: &Filter) {
 }
 
 /// The TCP port on which a filter listens.
-fn port(filter: &Filter) -> u16 {
+pub(crate) fn port(filter: &Filter) -> u16 {
     let dir = format!("/proc/{}/fd", filter.milter.pid());
     let files = std::fs::read_dir(dir).unwrap().flatten();
     let targets: Vec<_> = files.filter_map(|file| std::fs::read_link(file.path()).ok()).collect();

@@ -38,7 +38,7 @@ fn whole_message(filter: &Filter, name: &str) {
 }
 
 /// kB of memory that a process has.
-fn memory(pid: u32) -> usize {
+pub(crate) fn memory(pid: u32) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()

@@ -179,7 +179,7 @@ impl Connection {
     pub(super) fn is_to_end(&self, phase: Phase, now: Time) -> bool {
         let stopping = phase != Phase::Serve;
         if stopping && self.output.is_full() {
-            return self.must_end(phase) || self.output.is_stalled(now);
+            return self.must_end(phase) || self.output.is_stalled(self.since, now);
         }
         let silent = || !self.in_message() && self.since.until(now) >= LINGER;
         self.must_end(phase) || (phase == Phase::Linger && silent())

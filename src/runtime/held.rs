@@ -14,7 +14,7 @@ use crate::sys::socket::send_some;
 pub(super) const HELD_MAX: usize = 128 << 10;
 /// An MTA that has not taken a byte for so long, although there are some for it, will not be missed at a
 /// stop.
-const STALLED: Duration = Duration::from_millis(500);
+pub(super) const STALLED: Duration = Duration::from_millis(500);
 
 /// Packets that are held back, and those that the MTA has not taken.
 #[derive(Debug, Default)]

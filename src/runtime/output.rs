@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
-use super::held::{HELD_MAX, Held};
+use super::held::{HELD_MAX, Held, STALLED};
 use super::log::Log;
 use super::way::{AtomicWay, Way};
 use crate::proto::command::Command;
@@ -141,15 +141,32 @@ impl SocketOutput {
         self.way.is(Way::Full)
     }
 
+    /// Has the session wait as one whose MTA has to read, which lets others go first; `false` if the
+    /// connection is broken.
+    #[cold]
+    pub(super) fn pause(&self) -> bool {
+        let _held = self.held.lock();
+        let free = self.way.is(Way::Free);
+        if free {
+            self.way.set(Way::Full);
+        }
+        free
+    }
+
     /// Whether a callback waits for the MTA to read.
     pub(super) fn is_awaited(&self) -> bool {
         self.way.is(Way::Awaited)
     }
 
-    /// Whether the MTA has not read for long what there is for it; for a session without a callback.
+    /// Whether the MTA has not read for long what there is for it, of which it was last sent something
+    /// at `since` if nothing is kept; for a session without a callback.
     #[cold]
-    pub(super) fn is_stalled(&self, now: Time) -> bool {
-        self.is_full() && self.held.lock().as_ref().is_none_or(|packets| packets.is_stalled(now))
+    pub(super) fn is_stalled(&self, since: Time, now: Time) -> bool {
+        self.is_full()
+            && match &*self.held.lock() {
+                Some(packets) => packets.is_stalled(now),
+                None => since.until(now) >= STALLED,
+            }
     }
 
     /// Bytes that are kept for the MTA, while no callback runs.

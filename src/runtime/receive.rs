@@ -13,6 +13,8 @@ use crate::sys::thread::Stopwatch;
 /// Bytes received at once, unless a packet has more. What has arrived and can't be processed is kept, and
 /// is not more than this.
 const READ_SIZE: usize = 16 << 10;
+/// Packets of one session that are processed before others in its loop get their turn.
+const PACKETS_MAX: u32 = 64;
 /// Bytes of one packet received at once.
 const READ_MAX: usize = 128 << 10;
 
@@ -182,6 +184,7 @@ impl Connection {
     ) -> (TurnEnd, usize) {
         let mut at = 0;
         let mut end = TurnEnd::Wait;
+        let mut packets = 0;
         // Nearly always, a buffer ends with a packet.
         while let Some(rest) = buffer.get_mut(at..).filter(|rest| rest.len() > 1) {
             if service.lifecycle.is_aborting() {
@@ -220,6 +223,12 @@ impl Connection {
                     }
                     Err(_) => return (TurnEnd::Close, at),
                 }
+            }
+            packets += 1;
+            let others_wait = packets >= PACKETS_MAX && place == Place::Loop;
+            if others_wait && at + 1 < buffer.len() && self.output.pause() {
+                end = TurnEnd::Full;
+                break;
             }
         }
         let rest = buffer.get(at..buffer.len().saturating_sub(1)).unwrap_or_default();

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 pub(super) enum Way {
     /// There is room, as far as is known.
     Free = 0,
-    /// The MTA has not taken all it was sent. Nothing more is read from it until it has.
+    /// The MTA has not taken all it was sent, or others go first. Nothing more is read from it until there
+    /// is room.
     Full = 1,
     /// A callback waits for the MTA to take something.
     Awaited = 2,
