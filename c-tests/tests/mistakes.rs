@@ -169,7 +169,7 @@ fn mistakes_do_not_fill_the_log_unless_it_is_asked_for() {
 
 #[test]
 fn an_mta_that_does_not_suit_is_told_what_is_missing() {
-    let help = "Postfix offers all with milter_protocol = 6, sendmail from 8.14 on";
+    let help = "a current Postfix with milter_protocol = 6 and sendmail from 8.14 on offer all";
     for (session, theirs, explained) in [
         (
             "filter all -negotiate flags=0x61\n> O 2 3f 7f",

@@ -1,7 +1,8 @@
 #!/bin/sh
 # A Postfix of one's own on 127.0.0.1: started for one test, stopped and gone after it.
 #
-#   postfix.sh start DIR PORT [LINE...]    LINE: of main.cf, such as "milter_protocol = 2"
+#   postfix.sh start DIR PORT [LINE...]    LINE: of main.cf, such as "milter_protocol = 2"; or "chroot":
+#                                          smtpd runs in one, as on Debian
 #   postfix.sh run   DIR PORT [LINE...]    start, a line "running", and stop when standard input ends
 #   postfix.sh stop  DIR
 #
@@ -106,6 +107,7 @@ milter_content_timeout = 60s
 END
     # Postfix warns of a setting that comes twice, though the later one counts.
     for line; do
+        [ "$line" != chroot ] || continue
         name=${line%%=*}
         sed -i "/^${name%% *} =/d" "$settings/main.cf"
         echo "$line" >>"$settings/main.cf"
@@ -114,8 +116,12 @@ END
 
 # service, type, private, unprivileged, chroot, wakeup, processes, program
 master_cf() {
+    chroot=n
+    for line; do
+        [ "$line" != chroot ] || chroot=y
+    done
     cat <<END
-127.0.0.1:$1 inet n - n - - smtpd
+127.0.0.1:$1 inet n - $chroot - - smtpd
 postlog unix-dgram n - n - 1 postlogd
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
@@ -157,7 +163,7 @@ start() {
     : >"$dir/log" # readable for whoever runs the tests
     echo '/^reject@/ 550 5.1.1 No such user here' >"$settings/recipients"
     main_cf "$@"
-    master_cf "$port" >"$settings/master.cf"
+    master_cf "$port" "$@" >"$settings/master.cf"
     deliver_script
     command_script sendmail
     command_script postlog

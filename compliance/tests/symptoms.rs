@@ -60,6 +60,8 @@ impl Stranger {
 enum Broken {
     /// Nothing is at the path.
     Missing,
+    /// A socket that works, but Postfix runs in a chroot in which there is none.
+    Chroot,
     /// The file of a socket that nobody listens on any more.
     Old,
     /// The MTA may not enter the directory.
@@ -91,6 +93,11 @@ fn log(kind: Kind, broken: &Broken) -> String {
             fs::set_permissions(path("within"), Permissions::from_mode(0o700)).unwrap();
             unix(&path("within/socket"))
         }
+        Broken::Chroot => {
+            socket = Some(UnixListener::bind(path("socket")).unwrap());
+            fs::set_permissions(path("socket"), Permissions::from_mode(0o777)).unwrap();
+            unix(&path("socket"))
+        }
         // The discard service, which no machine for tests has.
         Broken::Port => "inet:9@127.0.0.1".to_owned(),
         Broken::Stranger(stranger) => stranger.start(),
@@ -113,6 +120,7 @@ fn log(kind: Kind, broken: &Broken) -> String {
             setup.line(format!("INPUT_MAIL_FILTER(`f', `S={spec}, F=T, T={times}')"))
         }
     };
+    let setup = if matches!(broken, Broken::Chroot) { setup.line("chroot") } else { setup };
     let mta = setup.start().unwrap();
     if let Ok(mut smtp) = mta.smtp() {
         let _refused = smtp.send("a@a.example", &["b@b.example"], SHORT);
@@ -177,6 +185,11 @@ fn of_postfix() {
                 "connect to Milter service unix:...: No such file or directory",
                 "milter-reject: ... Service unavailable - try again later",
             ],
+        ),
+        (
+            "chroot",
+            Broken::Chroot,
+            &["connect to Milter service unix:...: No such file or directory"],
         ),
         ("closed", Broken::Closed, &["connect to Milter service unix:...: Permission denied"]),
         ("old", Broken::Old, &["connect to Milter service ...: Connection refused"]),

@@ -99,11 +99,22 @@ impl std::fmt::Display for NegotiateError {
     }
 }
 
+/// What helps against an offer that is too small.
+const HELP: &str = "a current Postfix with milter_protocol = 6 and sendmail from 8.14 on offer all";
+
+/// Says what the MTA lacks, of which no MTA has the flags that are `unknown`.
+fn unsuited(lacks: &str, unknown: u32) -> String {
+    let help = match unknown {
+        0 => HELP.to_owned(),
+        flags => format!("no MTA knows 0x{flags:x}, which is a mistake of the filter"),
+    };
+    format!("this MTA does not offer {lacks}, without which the filter does not run; {help}")
+}
+
 impl NegotiateError {
     /// What it means, and what would help, for whom the numbers tell nothing.
     #[must_use]
     pub fn explanation(&self) -> Option<String> {
-        const HELP: &str = "Postfix offers all with milter_protocol = 6, sendmail from 8.14 on";
         let missing = |actions: u32, steps: u32| {
             let names = [names::actions(actions), names::steps(steps)];
             names.into_iter().filter(|names| !names.is_empty()).collect::<Vec<_>>().join(", ")
@@ -115,14 +126,14 @@ impl NegotiateError {
                  {VERSION_MAX} are spoken here; {HELP}",
                 version as i32
             ),
-            NegotiateError::Actions(offered, wanted) => format!(
-                "this MTA does not offer {}, without which the filter does not run; {HELP}",
-                missing(wanted & !offered, 0)
-            ),
-            NegotiateError::Protocol(offered, wanted) => format!(
-                "this MTA does not offer {}, without which the filter does not run; {HELP}",
-                missing(0, wanted & !offered)
-            ),
+            NegotiateError::Actions(offered, wanted) => {
+                let lacks = missing(wanted & !offered, 0);
+                unsuited(&lacks, wanted & !offered & !names::ALL_ACTIONS)
+            }
+            NegotiateError::Protocol(offered, wanted) => {
+                let lacks = missing(0, wanted & !offered);
+                unsuited(&lacks, wanted & !offered & !(names::ALL_STEPS | step::INTERNAL))
+            }
             NegotiateError::Callback(result, offer) => {
                 let actions = names::ALL_ACTIONS & !offer.actions;
                 let lacks = missing(actions, names::ALL_STEPS & !offer.protocol);
