@@ -70,5 +70,6 @@ mod sessions;
 mod soak;
 mod static_library;
 mod trace;
+mod trace_captures;
 mod trace_places;
 mod writing_milters;

@@ -42,7 +42,7 @@ impl Traced {
 }
 
 /// Begins a session of a client with an address.
-fn begin(filter: &Filter, name: &str, address: &str) -> Session {
+pub(crate) fn begin(filter: &Filter, name: &str, address: &str) -> Session {
     let mut session = Session { client: filter.connect() };
     session.client.queue_optneg(6, 0x1ff, 0x1f_ffff);
     let port = 40_000;
@@ -57,7 +57,7 @@ fn begin(filter: &Filter, name: &str, address: &str) -> Session {
 }
 
 /// A message at whose end the filter makes calls.
-fn message(session: &mut Session) {
+pub(crate) fn message(session: &mut Session) {
     session.task("eom", "calls");
     session.client.queue_macros(b'M', &[("i", "4C0A"), ("{mail_addr}", "a@example.org")]);
     assert_eq!(session.ask(b'M', &["<a@example.org>", "SIZE=9"]), 'c');

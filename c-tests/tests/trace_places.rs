@@ -205,7 +205,7 @@ fn settings_that_mean_nothing_are_told() {
             "fd:900",
             "is none of stderr, fd: and the number of an open descriptor, an absolute path; there is no trace",
         ),
-        ("LIBMILTER_TRACE_FORMAT", "xml", "is neither text nor json; text is used"),
+        ("LIBMILTER_TRACE_FORMAT", "xml", "is none of text, json, capture; text is used"),
         ("LIBMILTER_TRACE_TEXT_BYTES", "0", "is not a positive number; 64 is used"),
         ("LIBMILTER_TRACE_FILE_BYTES", "1M", "is not a positive number; 104857600 is used"),
         ("LIBMILTER_TRACE_EVERY", "-1", "is not a positive number; 1 is used"),

@@ -1,13 +1,16 @@
-//! A session with a packaged milter, recorded and played again to it with each library.
+//! A session with a packaged milter, recorded and played again to it with each library: by an MTA of these
+//! tests, and by the library itself between Postfix and the milter.
 
 use compliance::filter::Socket;
 use compliance::milters::{left_out, opendkim};
+use compliance::mta::Kind;
 use compliance::{Error, Filter, Linkage, Observation, Result};
 use milter_mta::capture::{Recorder, SharedRecorder};
 use milter_mta::mail::{Envelope, Message};
 use milter_mta::replay::{Fate, Patience, Step, replay};
 use milter_mta::session::{ClientInfo, Event, Mta, Profile, Session, Timeouts};
 use milter_mta::{Capture, Client};
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -87,4 +90,87 @@ fn opendkim_answers_a_capture_alike_with_both_libraries() {
         other.stop(&mut Observation::new(), "another").unwrap();
         assert!(steps.iter().any(|step| !step.is_equal()), "{steps:#?}");
     }
+}
+
+const BODY: &str = "The quick brown fox jumps over the lazy dog.\r\n";
+
+/// Sends a message through Postfix to a milter that is started with variables.
+fn through_postfix(filter: &Filter, body: &str) -> Result<()> {
+    let mta = compliance::Mta::of(Kind::Postfix).milter(filter.spec()).start()?;
+    let mut smtp = mta.smtp()?;
+    let signature = "DKIM-Signature: v=1; a=rsa-sha256; d=a.example; s=test;\r\n\t\
+                     c=relaxed/simple; h=From; bh=x; b=x\r\n";
+    let head = "From: author@a.example\r\nSubject: caf\u{e9}\r\n";
+    smtp.send("author@a.example", &["reader@b.example"], &format!("{signature}{head}\r\n{body}"))?;
+    smtp.quit()?;
+    mta.settle()
+}
+
+#[test]
+fn postfix_and_opendkim_are_captured_and_replayed_with_both_libraries() {
+    if left_out(opendkim::PACKAGES) {
+        return;
+    }
+    let keys = opendkim::Keys::new(&["test"]).unwrap();
+    let directory = c_tests::public::tempdir().unwrap();
+    let format = Path::new("capture");
+    let variables = [("LIBMILTER_TRACE", directory.path()), ("LIBMILTER_TRACE_FORMAT", format)];
+    let (reference, ours) = (Linkage::ReferenceDynamic, Linkage::OursPreload);
+    let first = opendkim::start_with(ours, Socket::Unix, &keys.verifying(), &variables).unwrap();
+    through_postfix(&first, &BODY.repeat(3000)).unwrap();
+    first.stop(&mut Observation::new(), "captured").unwrap();
+    let files: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|file| file.unwrap()).collect();
+    let captures: Vec<Capture> = files
+        .iter()
+        .map(|file| Capture::parse(&fs::read(file.path()).unwrap()).unwrap())
+        .filter(|capture| capture.records.len() > 10)
+        .collect();
+    let [capture] = &captures[..] else { panic!("{files:?}") };
+    let start = |linkage, settings: &str| opendkim::start(linkage, Socket::Unix, settings).unwrap();
+    for linkage in [reference, ours] {
+        let filter = start(linkage, &keys.verifying());
+        let steps = play(capture, &filter).unwrap();
+        filter.stop(&mut Observation::new(), "replayed").unwrap();
+        let other: Vec<&Step> = steps.iter().filter(|step| !step.is_equal()).collect();
+        assert!(other.is_empty(), "{linkage:?}: {other:#?}");
+        assert!(format!("{steps:?}").contains("65, 117, 116, 104"), "no Authentication-Results");
+    }
+    let signer = start(ours, &keys.signing("test"));
+    let steps = play(capture, &signer).unwrap();
+    signer.stop(&mut Observation::new(), "another").unwrap();
+    assert!(steps.iter().any(|step| !step.is_equal()), "{steps:#?}");
+}
+
+#[test]
+fn postfix_and_opendkim_are_traced() {
+    if left_out(opendkim::PACKAGES) {
+        return;
+    }
+    let keys = opendkim::Keys::new(&["test"]).unwrap();
+    let directory = c_tests::public::tempdir().unwrap();
+    let path = directory.path().join("trace");
+    let settings = keys.verifying();
+    let variables = [("LIBMILTER_TRACE", &*path)];
+    let filter =
+        opendkim::start_with(Linkage::OursPreload, Socket::Unix, &settings, &variables).unwrap();
+    through_postfix(&filter, BODY).unwrap();
+    filter.stop(&mut Observation::new(), "traced").unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let line = |part: &str| {
+        let found = text.lines().find(|line| line.contains(part));
+        found.unwrap_or_else(|| panic!("{part} is not in\n{text}"))
+    };
+    line(" - - > negotiate 6 SMFIF_ADDHDRS|");
+    line("> macros connect ");
+    line("> connect \"");
+    let sender = line("> mail \"<author@a.example>\"").split(' ').nth(3);
+    assert_eq!(sender, Some("<author@a.example>"), "{text}");
+    line("> header \"Subject\" \"");
+    line("call smfi_getsymval(\"i\") = \"");
+    line("callback xxfi_body = SMFIS_SKIP after 0.");
+    let change = line("< insert_header 0 \"Authentication-Results\" \"");
+    // Postfix has given it a queue id by then, which it tells in a macro.
+    let id = change.split(' ').nth(2).unwrap();
+    assert!(id.len() > 5 && id.chars().all(char::is_alphanumeric), "{change}");
+    line("< close");
 }

@@ -13,21 +13,31 @@ const SHOWN: usize = 64;
 /// Bytes of a file, after which the next one begins.
 const FILE_BYTES: u64 = 100 << 20;
 
+/// Where lines may go.
+const PLACES: &str =
+    "is none of stderr, fd: and the number of an open descriptor, an absolute path";
+
 /// The trace that is asked for; none by default.
 pub(super) fn trace(log: &Arc<Log>) -> Option<Trace> {
     const NAME: &str = "LIBMILTER_TRACE";
     let value = environment(NAME, log)?;
     let value = value.as_encoded_bytes();
-    let format =
-        choice("LIBMILTER_TRACE_FORMAT", log, ("text", Format::Text), &[("json", Format::Json)]);
+    let others = [("json", Format::Json), ("capture", Format::Capture)];
+    let format = choice("LIBMILTER_TRACE_FORMAT", log, ("text", Format::Text), &others);
     let number =
         |name, default: u64| positive(name, log, &format!("{default} is used")).unwrap_or(default);
     let shown = number("LIBMILTER_TRACE_TEXT_BYTES", SHOWN as u64);
     let file_bytes = number("LIBMILTER_TRACE_FILE_BYTES", FILE_BYTES);
     let every = number("LIBMILTER_TRACE_EVERY", 1);
-    let Some(sink) = Sink::parse(value, file_bytes) else {
-        let known = "stderr, fd: and the number of an open descriptor, an absolute path";
-        refuse(NAME, value, log, &format!("is none of {known}; there is no trace"));
+    let (sink, known) = match format {
+        Format::Capture => {
+            let sink = value.starts_with(b"/").then(Sink::for_records);
+            (sink, "is no absolute path of a directory")
+        }
+        _ => (Sink::parse(value, file_bytes), PLACES),
+    };
+    let Some(sink) = sink else {
+        refuse(NAME, value, log, &format!("{known}; there is no trace"));
         return None;
     };
     let clients = clients(log)?;
@@ -37,6 +47,7 @@ pub(super) fn trace(log: &Arc<Log>) -> Option<Trace> {
         shown: usize::try_from(shown).unwrap_or(usize::MAX),
         every: NonZeroU64::new(every).unwrap_or(NonZeroU64::MIN),
         clients,
+        captures: (format == Format::Capture).then(|| (value.to_vec(), file_bytes)),
     };
     Some(Trace::new(traces, Arc::clone(log)))
 }

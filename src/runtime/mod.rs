@@ -47,6 +47,7 @@ mod stop;
 mod supervisor;
 mod tenure;
 mod trace;
+mod trace_capture;
 mod trace_json;
 mod trace_text;
 mod traced;

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use super::log::Log;
 use super::moment::{Heading, Moment};
-use super::{trace_json, trace_text};
+use super::{trace_capture, trace_json, trace_text};
 use crate::net::network::Network;
-use crate::sys::jitter::Mutex;
+use crate::sys::jitter::{Mutex, MutexGuard};
 use crate::sys::log::Priority;
-use crate::sys::sink::Sink;
+use crate::sys::sink::{Record, Sink};
 
 /// How a trace is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Format {
     Text,
     /// An object a line.
     Json,
+    /// A file a session, which can be played again.
+    Capture,
 }
 
 /// What is traced, and how.
@@ -35,6 +37,8 @@ pub struct Traces {
     pub every: NonZeroU64,
     /// Only sessions with clients of these networks are; all if there is none.
     pub clients: Vec<Network>,
+    /// Where captures go, and how many bytes all of a run may have.
+    pub captures: Option<(Vec<u8>, u64)>,
 }
 
 /// The trace of a run.
@@ -45,6 +49,7 @@ pub struct Trace {
     pub(super) shown: usize,
     every: NonZeroU64,
     clients: Vec<Network>,
+    captures: Option<(Vec<u8>, u64)>,
     /// Children that the filter forks have nothing to tell: they have no sessions.
     process: u32,
     log: Arc<Log>,
@@ -57,6 +62,8 @@ struct Writer {
     lost: u64,
     /// All of them.
     lost_ever: u64,
+    /// Bytes of captures.
+    captured: u64,
 }
 
 /// Why lines are missing, once for all that are.
@@ -66,9 +73,10 @@ impl Trace {
     /// A trace that begins.
     #[must_use]
     pub fn new(traces: Traces, log: Arc<Log>) -> Trace {
-        let Traces { sink, format, shown, every, clients } = traces;
-        let writer = Mutex::new(Writer { sink, lost: 0, lost_ever: 0 });
-        Trace { writer, format, shown, every, clients, process: std::process::id(), log }
+        let Traces { sink, format, shown, every, clients, captures } = traces;
+        let writer = Mutex::new(Writer { sink, lost: 0, lost_ever: 0, captured: 0 });
+        let process = std::process::id();
+        Trace { writer, format, shown, every, clients, captures, process, log }
     }
 
     /// Whether a session may be of interest.
@@ -106,7 +114,42 @@ impl Trace {
         match self.format {
             Format::Text => trace_text::line(out, heading, moment),
             Format::Json => trace_json::line(out, heading, moment),
+            Format::Capture => trace_capture::lines(out, heading, moment),
         }
+    }
+
+    /// The file of a session's capture, if there are captures.
+    pub(super) fn capture(&self, session: u64, time: &str) -> Option<Record> {
+        let (directory, _) = self.captures.as_ref()?;
+        let name = format!("/{time}-{}-{session}.capture", self.process);
+        Record::new([directory, name.as_bytes()].concat())
+    }
+
+    /// Adds to a session's capture; `false` if that was not possible.
+    pub(super) fn record(
+        &self,
+        record: &mut Record,
+        write: impl FnOnce(&mut dyn std::fmt::Write) -> std::fmt::Result,
+    ) -> bool {
+        let mut writer = self.writer.lock();
+        let limit = self.captures.as_ref().map_or(0, |(_, limit)| *limit);
+        let done = match writer.captured < limit {
+            true => writer.sink.record(record, write),
+            false => Err(io::ErrorKind::StorageFull.into()),
+        };
+        match done {
+            Ok(bytes) => writer.captured += bytes,
+            Err(error) => {
+                self.miss(writer, &error);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Tells in a session's capture that the rest is missing; `false` if that was not possible.
+    pub(super) fn cut(&self, record: &mut Record) -> bool {
+        self.writer.lock().sink.record(record, trace_capture::cut).is_ok()
     }
 
     /// Writes a line; one that can't be written is counted.
@@ -122,7 +165,13 @@ impl Trace {
     fn line(&self, write: impl FnOnce(&mut dyn std::fmt::Write) -> std::fmt::Result) {
         let mut writer = self.writer.lock();
         let told = self.tell_lost(&mut writer);
-        let Err(error) = told.and_then(|()| writer.sink.line(write)) else { return };
+        if let Err(error) = told.and_then(|()| writer.sink.line(write)) {
+            self.miss(writer, &error);
+        }
+    }
+
+    /// Counts a line that is missing, and tells of the first one.
+    fn miss(&self, mut writer: MutexGuard<'_, Writer>, error: &io::Error) {
         writer.lost += 1;
         writer.lost_ever += 1;
         let first = writer.lost_ever == 1;
@@ -135,9 +184,11 @@ impl Trace {
     /// Tells how many lines are missing, if some are.
     fn tell_lost(&self, writer: &mut Writer) -> io::Result<()> {
         let lost = writer.lost;
-        if lost > 0 {
+        if lost > 0 && self.captures.is_none() {
             writer.sink.line(|out| match self.format {
-                Format::Text => write!(out, "- - - - lost {lost} lines could not be written"),
+                Format::Text | Format::Capture => {
+                    write!(out, "- - - - lost {lost} lines could not be written")
+                }
                 Format::Json => write!(out, "{{\"event\":\"lost\",\"lines\":{lost}}}"),
             })?;
             writer.lost = 0;

@@ -13,6 +13,7 @@ use crate::session::{Event, Output, Report, SendError};
 use crate::sys::flags;
 use crate::sys::jitter::Mutex;
 use crate::sys::log::time_of_day;
+use crate::sys::sink::Record;
 
 /// Bytes of lines that wait until the session's client is known.
 const WAITING_MAX: usize = 16 << 10;
@@ -35,6 +36,8 @@ struct State {
     /// When the running callback was called.
     entered: Option<Instant>,
     choice: Choice,
+    /// Where the session is captured.
+    capture: Option<Record>,
 }
 
 /// Whether a session is of interest.
@@ -42,6 +45,8 @@ enum Choice {
     Traced,
     /// Its client is not known yet: the lines until then.
     Open(String),
+    /// Its capture is not complete, which has yet to be told there.
+    Cut,
     NotTraced,
 }
 
@@ -73,15 +78,15 @@ impl Traced {
         }
         let (traced, short) = flags::apart(|| {
             flags::begin();
-            let traced = Traced::new(trace, output);
             let time = time_of_day();
+            let traced = Traced::new(trace, output, &time);
             traced.tell(&mut traced.state.lock(), &Moment::Begin(&time, trace.process()));
             (Arc::new(traced), flags::ran_short())
         });
         if short { plain } else { traced }
     }
 
-    fn new(trace: &Arc<Trace>, output: &Arc<SocketOutput>) -> Traced {
+    fn new(trace: &Arc<Trace>, output: &Arc<SocketOutput>, time: &str) -> Traced {
         let mut lines = String::new();
         let choice = match trace.asks_for_client() {
             true if lines.try_reserve_exact(WAITING_MAX).is_ok() => Choice::Open(lines),
@@ -89,7 +94,8 @@ impl Traced {
             false => Choice::Traced,
         };
         let (queue_id, sender) = (Short::EMPTY, Short::EMPTY);
-        let state = State { queue_id, sender, announced: false, entered: None, choice };
+        let capture = trace.capture(output.session, time);
+        let state = State { queue_id, sender, announced: false, entered: None, choice, capture };
         let (output, trace) = (Arc::clone(output), Arc::clone(trace));
         Traced { output, trace, start: Instant::now(), state: Mutex::new(state) }
     }
@@ -104,14 +110,32 @@ impl Traced {
             shown: self.trace.shown,
         };
         match &mut state.choice {
-            Choice::Traced => self.trace.write(&heading, moment),
+            Choice::Traced => match &mut state.capture {
+                Some(_) if is_aside(moment) => {}
+                Some(record) => {
+                    let write = |out: &mut dyn Write| self.trace.render(out, &heading, moment);
+                    if !self.trace.record(record, write) {
+                        state.choice = after_failure(record);
+                    }
+                }
+                None => self.trace.write(&heading, moment),
+            },
             Choice::NotTraced => {}
+            Choice::Cut => {
+                if state.capture.as_mut().is_none_or(|record| self.trace.cut(record)) {
+                    state.choice = Choice::NotTraced;
+                }
+            }
             Choice::Open(lines) => {
                 let before = lines.len();
                 let mut out = Bounded(lines);
                 let done = self.trace.render(&mut out, &heading, moment);
-                if done.and_then(|()| out.write_char('\n')).is_err() {
+                let end = if state.capture.is_some() { "" } else { "\n" };
+                if done.and_then(|()| out.write_str(end)).is_err() {
                     lines.truncate(before);
+                    if state.capture.is_some() {
+                        state.choice = Choice::NotTraced;
+                    }
                 }
             }
         }
@@ -135,7 +159,12 @@ impl Traced {
                     state.queue_id.set(id);
                 }
             }
-            b'C' if self.trace.asks_for_client() => self.choose(state, client_address(payload)),
+            // A capture has the whole session, or nothing of it.
+            b'C' if self.trace.asks_for_client()
+                && (state.capture.is_none() || matches!(state.choice, Choice::Open(_))) =>
+            {
+                self.choose(state, client_address(payload));
+            }
             _ => {}
         }
     }
@@ -148,8 +177,14 @@ impl Traced {
             false => Choice::NotTraced,
         };
         let before = std::mem::replace(&mut state.choice, choice);
-        if let (Choice::Open(lines), Choice::Traced) = (before, &state.choice) {
-            lines.lines().for_each(|line| self.trace.write_rendered(line));
+        let (Choice::Open(lines), Choice::Traced) = (before, &state.choice) else { return };
+        match &mut state.capture {
+            Some(record) => {
+                if !self.trace.record(record, |out| out.write_str(&lines)) {
+                    state.choice = after_failure(record);
+                }
+            }
+            None => lines.lines().for_each(|line| self.trace.write_rendered(line)),
         }
     }
 
@@ -159,6 +194,17 @@ impl Traced {
             flags::apart(|| body(&mut self.state.lock()));
         }
     }
+}
+
+/// Whether a capture has nothing of it.
+fn is_aside(moment: &Moment<'_>) -> bool {
+    matches!(moment, Moment::Event(Event::Call(..) | Event::Return(..), _))
+}
+
+/// What becomes of a session whose capture can't be written to: what is there must not look like all that
+/// was said.
+fn after_failure(record: &Record) -> Choice {
+    if record.is_made() { Choice::Cut } else { Choice::NotTraced }
 }
 
 /// Lines that wait, of which there may not be more than there is room for.

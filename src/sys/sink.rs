@@ -28,12 +28,53 @@ pub struct Sink {
     begun: bool,
     /// Why the current line can't be written.
     error: Option<io::Error>,
+    /// What is written now goes here.
+    record: Option<OwnFd>,
+    /// Bytes written since the last line has begun.
+    written: u64,
+}
+
+/// A file of which others have no part: it is made anew, opened for each record, so that many of them need
+/// no descriptors, and nothing is added to another one that has taken its place.
+#[derive(Debug)]
+pub struct Record {
+    path: CString,
+    made: Option<Identity>,
+}
+
+impl Record {
+    /// A file that is made when something is written to it; `None` if its name can't be one.
+    #[must_use]
+    pub fn new(path: Vec<u8>) -> Option<Record> {
+        Some(Record { path: CString::new(path).ok()?, made: None })
+    }
+
+    /// Whether something was written to it, or tried to.
+    #[must_use]
+    pub fn is_made(&self) -> bool {
+        self.made.is_some()
+    }
+
+    fn open(&mut self) -> io::Result<OwnFd> {
+        let Some(made) = self.made else {
+            let open = open_own(&self.path, OFlags::CREATE | OFlags::EXCL)?;
+            self.made = Some(Identity::of(&open));
+            return Ok(open);
+        };
+        let open = open_own(&self.path, OFlags::empty())?;
+        if Identity::of(&open).is_still(made) {
+            Ok(open)
+        } else {
+            Err(io::ErrorKind::NotFound.into())
+        }
+    }
 }
 
 #[derive(Debug)]
 enum Target {
     Lent(Lent),
     File(File),
+    Records,
 }
 
 /// A descriptor of the program, and what was behind it when it was chosen.
@@ -74,8 +115,35 @@ impl Sink {
                 Target::Lent(Lent::new(number)?)
             }
         };
-        let piece = vec![0; PIECE].into();
-        Some(Sink { target, piece, filled: 0, broken: false, begun: false, error: None })
+        Some(Sink::new(target))
+    }
+
+    /// For records only.
+    #[must_use]
+    pub fn for_records() -> Sink {
+        Sink::new(Target::Records)
+    }
+
+    fn new(target: Target) -> Sink {
+        let (piece, error, record) = (vec![0; PIECE].into(), None, None);
+        Sink { target, piece, filled: 0, broken: false, begun: false, error, record, written: 0 }
+    }
+
+    /// Adds to a record; gives how many bytes.
+    ///
+    /// # Errors
+    /// It could not be written, or not in full.
+    pub fn record(
+        &mut self,
+        record: &mut Record,
+        write: impl FnOnce(&mut dyn Write) -> fmt::Result,
+    ) -> io::Result<u64> {
+        (self.filled, self.written, self.error) = (0, 0, None);
+        self.record = Some(record.open()?);
+        let done = write(self).and_then(|()| self.flush());
+        self.record = None;
+        done.map_err(|_| self.error.take().unwrap_or_else(|| io::ErrorKind::Other.into()))?;
+        Ok(self.written)
     }
 
     /// Writes a line, to which the end is added.
@@ -99,9 +167,11 @@ impl Sink {
     fn flush(&mut self) -> fmt::Result {
         let mut bytes = self.piece.get(..self.filled).unwrap_or_default();
         while !bytes.is_empty() {
-            let written = match &self.target {
-                Target::Lent(lent) => lent.write(bytes),
-                Target::File(file) => file.write(bytes),
+            let written = match (&self.record, &self.target) {
+                (Some(open), _) => rustix::io::write(open, bytes).map_err(io::Error::from),
+                (_, Target::Lent(lent)) => lent.write(bytes),
+                (_, Target::File(file)) => file.write(bytes),
+                (_, Target::Records) => Err(io::ErrorKind::NotFound.into()),
             };
             match written {
                 Ok(0) => {
@@ -110,6 +180,7 @@ impl Sink {
                 }
                 Ok(n) => {
                     self.begun = true;
+                    self.written += n as u64;
                     bytes = bytes.get(n..).unwrap_or_default();
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -33,7 +33,7 @@ const ROWS: &[&[&str]] = &[
     &["traced"],
     // The way back to the MTA, and into a trace; the thread that waits for signals.
     &["output", "signals", "trace"],
-    &["trace_json", "trace_text"],
+    &["trace_capture", "trace_json", "trace_text"],
     &[
         "crew",
         "deadlines",

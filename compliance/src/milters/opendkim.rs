@@ -71,8 +71,19 @@ fn readable(path: &Path) -> Result<()> {
 
 /// Starts it in the foreground.
 pub fn start(linkage: Linkage, socket: Socket, settings: &str) -> Result<Filter> {
+    start_with(linkage, socket, settings, &[])
+}
+
+/// The same with variables in its environment.
+pub fn start_with(
+    linkage: Linkage,
+    socket: Socket,
+    settings: &str,
+    variables: &[(&str, &Path)],
+) -> Result<Filter> {
     let packages = Packages::unpack(PACKAGES)?;
-    let command = packaged(linkage, &packages, "usr/sbin/opendkim")?;
+    let mut command = packaged(linkage, &packages, "usr/sbin/opendkim")?;
+    command.envs(variables.iter().copied());
     Filter::start(linkage, command, socket, |command, dir, spec| {
         let file = dir.join("opendkim.conf");
         let _ = fs::write(&file, format!("{settings}Socket {spec}\nUMask 000\n"));
