@@ -5,7 +5,7 @@
 #   install.sh uninstall BUILT
 #
 # The directories come in DESTDIR, PREFIX, EXEC_PREFIX, BINDIR, LIBDIR, INCLUDEDIR, DATADIR, MANDIR,
-# LICENSEDIR and PKGCONFIGDIR, the program to copy with in INSTALL, libraries for static linking in LIBS_PRIVATE.
+# DOCDIR, LICENSEDIR and PKGCONFIGDIR, the program to copy with in INSTALL, libraries for static linking in LIBS_PRIVATE.
 set -eu
 
 fail() {
@@ -56,7 +56,7 @@ pkg_config() {
 }
 
 install_all() {
-    put 755 -d "$bin" "$lib" "$pc" "$include/libmilter" "$share/pkgconfig" "$man/man1" "$man/man3" "$licenses"
+    put 755 -d "$bin" "$lib" "$pc" "$include/libmilter" "$share/pkgconfig" "$man/man1" "$man/man3" "$docs" "$licenses"
     put 755 "$built/milter-try" "$bin"
     put 755 "$built/libmilter.so" "$lib/$file"
     for link in "$soname" libmilter.so; do
@@ -76,6 +76,9 @@ install_all() {
             put 644 "man/$page" "$man/man$section"
         done
     done
+    while read -r page; do
+        put 644 "docs/$page" "$docs"
+    done <packaging/installed-docs
     echo "installed $lib/$file; $include/libmilter; $pc/milter.pc; $bin/milter-try"
     [ -n "${DESTDIR:-}" ] || left_to_do
 }
@@ -96,7 +99,12 @@ uninstall_all() {
     rm -f "$bin/milter-try" "$lib/$file" "$lib/$soname" "$lib/libmilter.so" "$lib/libmilter.a" \
         "$pc/milter.pc" "$share/pkgconfig/libmilter.pc" \
         "$licenses/LICENSE-MIT" "$licenses/LICENSE-APACHE" "$licenses/copyright"
-    [ ! -d "$licenses" ] || rmdir "$licenses" || true
+    while read -r page; do
+        rm -f "$docs/$page"
+    done <packaging/installed-docs
+    for directory in "$licenses" "$docs"; do
+        [ ! -d "$directory" ] || rmdir "$directory" || true
+    done
     for header in $(names include/libmilter/*.h); do
         rm -f "$include/libmilter/$header"
     done
@@ -117,6 +125,7 @@ pc=${DESTDIR:-}$PKGCONFIGDIR
 include=${DESTDIR:-}$INCLUDEDIR
 share=${DESTDIR:-}$DATADIR
 man=${DESTDIR:-}$MANDIR
+docs=${DESTDIR:-}$DOCDIR
 licenses=${DESTDIR:-}$LICENSEDIR
 soname=$(cat "$built/libmilter.soname" 2>/dev/null) ||
     fail "$built/libmilter.soname is not there: run make first, with the same TARGET and TARGET_DIR"

@@ -6,10 +6,8 @@
 # shellcheck disable=SC2034,SC2154 # variables for and from the APKBUILD
 set -eu
 
-fail() {
-    echo "alpine.sh: $*" >&2
-    exit 1
-}
+# shellcheck source=packaging/tests/common.sh
+. "$(dirname "$0")/common.sh"
 
 # How well the code is optimised makes no difference here, but minutes.
 export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
@@ -41,7 +39,7 @@ default_dev() {
 
 # abuild's own splits for -static and -doc.
 static() { amove 'usr/lib/*.a'; }
-doc() { amove usr/share/man usr/share/licenses; }
+doc() { amove usr/share/man usr/share/doc usr/share/licenses; }
 
 # As abuild does before anything else.
 (cd /work/dist && echo "$sha512sums" | sed '/^$/d' | sha512sum --quiet -c -) || fail "other sums than those of make apkbuild"
@@ -76,5 +74,7 @@ for file in libmilter-rs-dev/usr/include/libmilter/mfapi.h libmilter-rs-dev/usr/
     libmilter-rs-dev/usr/lib/libmilter.so libmilter-rs-static/usr/lib/libmilter.a milter-try/usr/bin/milter-try; do
     [ -e "$pkgbasedir/$file" ] || [ -L "$pkgbasedir/$file" ] || fail "$file is missing"
 done
+missing=$(missing_docs "$pkgbasedir/libmilter-rs-doc/usr/share/doc/libmilter" /work/packaging)
+[ -z "$missing" ] || fail "libmilter-rs-doc has no $missing"
 cd "$pkgbasedir"
 echo "ok: the APKBUILD made" *

@@ -7,23 +7,21 @@
 # is overridden with a reason.
 set -eu
 
-version=$(sed -n '1s/.*(\(.*\)-.*/\1/p' /work/packaging/debian/changelog)
+# shellcheck source=packaging/tests/common.sh
+. "$(dirname "$0")/common.sh"
+
 rm -rf /work/debs
 mkdir -p /work/debs
 cd /work/debs
-cp "/work/dist/libmilter-$version.tar.xz" "libmilter-rs_$version.orig.tar.xz"
-for part in vendor vendor-tests; do
-    cp "/work/dist/libmilter-$version-$part.tar.xz" "libmilter-rs_$version.orig-$part.tar.xz"
+unpack
+for part in '' -vendor -vendor-tests; do
+    cp "/work/dist/libmilter-$version$part.tar.xz" "libmilter-rs_$version.orig$part.tar.xz"
 done
-tar -xf "libmilter-rs_$version.orig.tar.xz"
 cd "libmilter-$version"
-for part in vendor vendor-tests; do
-    mkdir $part
-    tar -xf "../libmilter-rs_$version.orig-$part.tar.xz" --strip-components=1 -C $part
-done
-cp -r packaging/debian debian
 DEB_BUILD_OPTIONS="$*" dpkg-buildpackage --no-sign --build=full
 "$(dirname "$0")/hardening.sh" debian/libmilter-rs1.0.1/usr/lib/*/libmilter.so.1.0.1 debian/milter-try/usr/bin/milter-try
+missing=$(missing_docs debian/libmilter-rs-dev/usr/share/doc/libmilter-rs-dev packaging)
+[ -z "$missing" ] || fail "libmilter-rs-dev has no $missing"
 cd ..
 rm -rf "libmilter-$version"
 # Some questions depend on the release, so that an override would be called unused in another one: whether its
@@ -34,8 +32,7 @@ lintian --suppress-tags newer-standards-version,out-of-date-standards-version,ol
     --show-overrides ./*.changes >lintian.log || true
 cat lintian.log
 if grep '^[EWI]: ' lintian.log || ! grep -q '^O: ' lintian.log; then
-    echo "debian-build.sh: lintian has more to say (E, W, I) than is overridden, or nothing at all" >&2
-    exit 1
+    fail "lintian has more to say (E, W, I) than is overridden, or nothing at all"
 fi
 # shellcheck disable=SC2016 # for dpkg-query to expand
 echo "ok: lintian $(dpkg-query -W -f '${Version}' lintian) at level I: $(grep -c '^O: ' lintian.log) tags, each overridden with its reason"

@@ -6,33 +6,19 @@
 set -eu
 
 architecture=$1
-fail() {
-    echo "debian-cross.sh: $*" >&2
-    exit 1
-}
-
-quietly() {
-    "$@" >/work/cross.log 2>&1 || {
-        tail -n 40 /work/cross.log
-        fail "$* failed"
-    }
-}
+# shellcheck source=packaging/tests/common.sh
+. "$(dirname "$0")/common.sh"
+log=/work/cross.log
 
 quietly dpkg --add-architecture "$architecture"
 quietly apt-get -q update
 quietly apt-get -q -o Dpkg::Use-Pty=0 install -y --no-install-recommends "crossbuild-essential-$architecture" \
     "libstd-rust-web-dev:$architecture" "pkg-config:$architecture"
-version=$(sed -n '1s/.*(\(.*\)-.*/\1/p' /work/packaging/debian/changelog)
 rm -rf /work/cross
 mkdir -p /work/cross
 cd /work/cross
-tar -xf "/work/dist/libmilter-$version.tar.xz"
+unpack
 cd "libmilter-$version"
-for part in vendor vendor-tests; do
-    mkdir $part
-    tar -xf "/work/dist/libmilter-$version-$part.tar.xz" --strip-components=1 -C $part
-done
-cp -r packaging/debian debian
 export DEB_BUILD_OPTIONS="nocheck noautodbgsym"
 quietly dpkg-buildpackage --no-sign --build=any --host-arch="$architecture" --build-profiles=cross,nocheck
 library=$(echo debian/libmilter-rs1.0.1/usr/lib/*/libmilter.so.1.0.1)

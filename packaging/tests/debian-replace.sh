@@ -9,10 +9,8 @@ set -eu
 known="amavisd-milter clamav-milter libsendmail-milter-perl mimedefang opendkim opendmarc python3-milter spamass-milter"
 here=$(dirname "$0")
 
-fail() {
-    echo "debian-replace.sh: $*" >&2
-    exit 1
-}
+# shellcheck source=packaging/tests/common.sh
+. "$here/common.sh"
 
 install() {
     apt-get -q -o Dpkg::Use-Pty=0 install -y --no-install-recommends "$@" >>/work/apt.log 2>&1 || {

@@ -4,10 +4,8 @@
 # What they cannot have, and why, is in docs/packaging.md; the last part of this fails once they can.
 set -eu
 
-fail() {
-    echo "hardening.sh: $*" >&2
-    exit 1
-}
+# shellcheck source=packaging/tests/common.sh
+. "$(dirname "$0")/common.sh"
 
 for file; do
     readelf -Wl "$file" >/tmp/hardening.segments

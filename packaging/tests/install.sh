@@ -13,17 +13,9 @@ unset CARGO_TARGET_DIR
 cargo_c=0.10.24+cargo-0.98.0
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/libmilter-ci/cargo-c-$cargo_c
 
-fail() {
-    echo "install.sh: $*" >&2
-    exit 1
-}
-
-quietly() {
-    "$@" >"$top/install.log" 2>&1 || {
-        tail -n 30 "$top/install.log"
-        fail "$* failed"
-    }
-}
+# shellcheck source=packaging/tests/common.sh
+. packaging/tests/common.sh
+log=$top/install.log
 
 with_make() {
     make TARGET_DIR="$top/make" PREFIX=/usr LIBDIR=/usr/lib64 "$@"
@@ -50,7 +42,7 @@ exports() {
 
 check() {
     quietly packaging/installcheck.sh "$1" /usr/lib64/pkgconfig /usr/share /usr/bin
-    sed 's/^/    /' "$top/install.log"
+    sed 's/^/    /' "$log"
 }
 
 # Nothing that was built may name a directory of whoever built it: neither what make made, nor cargo alone.
@@ -101,6 +93,8 @@ for file in LICENSE-MIT LICENSE-APACHE; do
     cmp "$file" "$tree/make/usr/share/licenses/libmilter/$file" || fail "$file is not installed"
 done
 grep -q '^Files: vendor/libc/' "$tree/make/usr/share/licenses/libmilter/copyright" || fail "no notices of the crates"
+missing=$(missing_docs "$tree/make/usr/share/doc/libmilter" packaging)
+[ -z "$missing" ] || fail "make does not install $missing"
 echo "ok: make and cargo-c install the same $(wc -l <"$top/make.list") files"
 
 # As Debian's; and in another place without a change.

@@ -2,10 +2,8 @@
 # Debian's opendkim signs a message and verifies it, with the libmilter that the loader finds.
 set -eu
 
-fail() {
-    echo "opendkim.sh: $*" >&2
-    exit 1
-}
+# shellcheck source=packaging/tests/common.sh
+. "$(dirname "$0")/common.sh"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

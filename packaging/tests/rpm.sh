@@ -5,10 +5,8 @@
 # The tests of the package were run for Debian's already.
 set -eu
 
-fail() {
-    echo "rpm.sh: $*" >&2
-    exit 1
-}
+# shellcheck source=packaging/tests/common.sh
+. "$(dirname "$0")/common.sh"
 
 # How well the code is optimised makes no difference here, but minutes.
 export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
@@ -34,4 +32,7 @@ rpm -qp --provides "$library" | grep -q '^libmilter\.so\.1\.0()(64bit)' ||
     fail "$library does not provide what milters require: $(rpm -qp --provides "$library")"
 rpm -qp --provides "$library" | grep -q '^bundled(crate(libc)) = [0-9]' || fail "$library does not say what it bundles"
 [ "$(readlink "$top/usr/lib64/libmilter.so.1.0")" = libmilter.so.1.0.1 ] || fail "no link libmilter.so.1.0"
+# Some releases of rpm put the version behind the name.
+missing=$(missing_docs "$(echo "$top"/usr/share/doc/libmilter-rs-devel*)" /work/packaging)
+[ -z "$missing" ] || fail "libmilter-rs-devel has no $missing"
 echo "ok: $(echo ./*.rpm)"
