@@ -86,7 +86,10 @@ debian() {
     }
     grep '^ok: ' "$top/debian-$suite.log"
     scripts/chroot.sh make "$chroots/milters-$suite" $suite
-    scripts/chroot.sh run "$chroots/milters-$suite" apt-get -qq update
+    # What a mirror has today: the chroot to build in may be of last week, and mirrors keep no older versions.
+    for chroot in milters build; do
+        scripts/chroot.sh run "$chroots/$chroot-$suite" apt-get -qq update
+    done
     as_root mkdir "$chroots/milters-$suite/work"
     for part in debs packaging examples-c; do
         as_root cp -r "$chroots/build-$suite/work/$part" "$chroots/milters-$suite/work"
