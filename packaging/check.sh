@@ -96,9 +96,25 @@ debian() {
     done
     in_chroot milters-$suite debian-replace.sh
     scripts/chroot.sh remove "$chroots/milters-$suite"
+    systemd $suite
     # Sources of sid need not build at any time.
     [ $suite = sid ] || in_chroot build-$suite debian-rebuild.sh
     in_chroot build-$suite sizes.sh
+}
+
+# The README's drop-in, with the library of the packages, and systemd as process 1 of a chroot.
+systemd() {
+    echo "+ systemd.sh in a Debian chroot (systemd-$1)"
+    there=$chroots/systemd-$1
+    scripts/chroot.sh make "$there" "$1"
+    scripts/chroot.sh run "$there" sh -ec 'apt-get -qq update
+        apt-get -q -o Dpkg::Use-Pty=0 install -y --no-install-recommends systemd opendkim' >"$top/systemd-$1.log" 2>&1 || {
+        tail -n 20 "$top/systemd-$1.log"
+        die "could not install systemd and opendkim; all output is in $top/systemd-$1.log"
+    }
+    as_root dpkg-deb -x "$chroots/build-$1"/work/debs/libmilter-rs1.0.1_*.deb "$there/root/package"
+    as_root packaging/tests/systemd.sh "$(cd "$there" && pwd)" README.md
+    scripts/chroot.sh remove "$there"
 }
 
 cross() {
