@@ -45,10 +45,8 @@ fn filter_with(linkage: Linkage, error: Errno, calls: impl ToString) -> Filter {
 fn errors_of_connections_are_passed_over() {
     for error in PASSING {
         let filter = filter_with(Linkage::OursDynamic, error, MANY);
-        let mut session = filter.session("s");
-        session.mail();
-        session.rest();
-        session.quit();
+        let session = filter.session("s");
+        session.deliver();
         let (_, log) = filter.stop();
         assert_eq!(log, [""; 0], "{error:?}");
     }
@@ -58,10 +56,8 @@ fn errors_of_connections_are_passed_over() {
 #[test]
 fn after_very_many_errors_accepting_pauses_and_goes_on() {
     let filter = filter_with(Linkage::OursDynamic, Errno::PERM, 1000);
-    let mut session = filter.session("s");
-    session.mail();
-    session.rest();
-    session.quit();
+    let session = filter.session("s");
+    session.deliver();
     let (_, log) = filter.stop();
     assert_ours("D62", log.len(), 1);
     let text = "accept() failed (Operation not permitted) 256 times in a row";

@@ -139,7 +139,7 @@ fn a_peer_over_its_own_limit_fails_for_now() {
 #[test]
 fn a_session_that_has_more_to_keep_than_is_allowed_is_closed() {
     let filter = filter_with(&[("LIBMILTER_MAX_SESSION_BYTES", "20000")], UNIX);
-    let mut other = filter.session("other");
+    let other = filter.session("other");
     let value = "x".repeat(8000);
     let mut greedy = filter.session("greedy");
     for stage in ["C", "H"] {
@@ -158,9 +158,7 @@ fn a_session_that_has_more_to_keep_than_is_allowed_is_closed() {
     assert_eq!(half.reply(), 't');
     half.closed();
     filter.wait_for("half closed");
-    other.mail();
-    other.rest();
-    other.quit();
+    other.deliver();
     let (_, log) = filter.stop();
     assert_eq!((log.len(), lines(&log, "LIBMILTER_MAX_SESSION_BYTES")), (1, 1), "{log:?}");
 }
@@ -170,16 +168,14 @@ fn a_peer_that_does_not_begin_is_cut() {
     for mode in ["pool", "session"] {
         let variables = [("LIBMILTER_FIRST_PACKET_SECONDS", "1"), ("LIBMILTER_THREADS", mode)];
         let filter = filter_with(&variables, UNIX);
-        let mut begun = filter.session("begun");
+        let begun = filter.session("begun");
         let mut mute = Session { client: filter.connect() };
         let mut half = Session { client: filter.connect() };
         half.client.send_raw(b"\0\0\0\x0dO").unwrap();
         mute.closed();
         half.closed();
         // Whoever has begun has the usual time.
-        begun.mail();
-        begun.rest();
-        begun.quit();
+        begun.deliver();
         let (_, log) = filter.stop();
         assert_eq!(lines(&log, "from the MTA within 1 s"), 2, "{log:?}");
     }

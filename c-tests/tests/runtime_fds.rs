@@ -68,10 +68,8 @@ fn all_descriptors_are_high_and_not_inherited(filter: &Filter, closed: bool) {
     for session in &mut sessions[..6] {
         assert_eq!(session.reply(), 'c');
     }
-    for mut session in sessions {
-        session.mail();
-        session.rest();
-        session.quit();
+    for session in sessions {
+        session.deliver();
     }
 }
 
@@ -98,10 +96,8 @@ fn forking_between_the_socket_and_smfi_main() {
         let child = filter.wait_for("child ");
         assert_ne!(child, format!("child {}", filter.milter.pid()));
         for n in 0..3 {
-            let mut session = filter.session(&format!("s{n}"));
-            session.mail();
-            session.rest();
-            session.quit();
+            let session = filter.session(&format!("s{n}"));
+            session.deliver();
         }
         filter.stop();
     }

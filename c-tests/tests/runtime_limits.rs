@@ -109,23 +109,17 @@ fn sessions_wait_while_there_are_no_threads() {
 fn a_shortage_of_threads_that_passes_is_made_up_for() {
     let filter = Filter::start(&unprivileged(&[]));
     let mut early: Vec<Session> = (0..8).map(|n| filter.session(&format!("early{n}"))).collect();
-    let (pipe, mut blocked) = block_all(&filter, 24);
+    let (pipe, blocked) = block_all(&filter, 24);
     filter.signal(Signal::USR2);
     for session in &mut early {
         assert_eq!(session.ask(b'H', &["me"]), 'c');
     }
     for n in 0..4 {
-        let mut session = filter.session(&format!("late{n}"));
-        session.mail();
-        session.rest();
-        session.quit();
+        let session = filter.session(&format!("late{n}"));
+        session.deliver();
     }
     filter.wait_until_blocked("b", 24);
-    pipe.release();
-    for session in &mut blocked {
-        assert_eq!(session.reply(), 'c');
-    }
-    drop(blocked);
+    pipe.release_all(blocked);
     filter.stop();
 }
 

@@ -31,10 +31,8 @@ fn deaf(filter: &Filter, name: &str) -> Session {
 }
 
 fn whole_message(filter: &Filter, name: &str) {
-    let mut session = filter.session(name);
-    session.mail();
-    session.rest();
-    session.quit();
+    let session = filter.session(name);
+    session.deliver();
 }
 
 /// kB of memory that a process has.

@@ -38,10 +38,8 @@ fn ten_thousand_idle_sessions() {
         session.mail();
         session.rest();
     }
-    let mut new = filter.session("new");
-    new.mail();
-    new.rest();
-    new.quit();
+    let new = filter.session("new");
+    new.deliver();
     eventually("spare threads leave", || filter.threads() <= IDLE_THREADS);
     filter.signal(Signal::TERM);
     for session in &mut sessions {

@@ -82,10 +82,8 @@ impl Witnesses {
         self.send();
         self.are_answered();
         for n in 0..2 * cores() {
-            let mut session = filter.session(&format!("new{n}"));
-            session.mail();
-            session.rest();
-            session.quit();
+            let session = filter.session(&format!("new{n}"));
+            session.deliver();
         }
     }
 }

@@ -48,7 +48,7 @@ const ENDLESS: &[u8] = b"\0\0\xff\xffBxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
 fn a_dripping_peer_is_cut_by_the_time_of_the_whole_packet() {
     for timeout in ["timeout=1", "timeout=0"] {
         let filter = Filter::start(&[timeout]);
-        let mut other = filter.session("other");
+        let other = filter.session("other");
         let mut session = filter.session("dripping");
         session.mail();
         // Its first byte is what counts, not its last; each byte comes in time.
@@ -57,9 +57,7 @@ fn a_dripping_peer_is_cut_by_the_time_of_the_whole_packet() {
         assert_ours("D27", filter.count("dripping abort"), 1);
         if timeout == "timeout=0" {
             // Between packets 0 means that there is no limit.
-            other.mail();
-            other.rest();
-            other.quit();
+            other.deliver();
         }
         let (_, log) = filter.stop();
         let cut: Vec<_> = log.iter().filter(|l| l.contains("no complete packet")).collect();
@@ -123,14 +121,12 @@ fn a_slow_reader_gets_everything() {
 fn without_limit_nobody_is_cut() {
     for timeout in ["timeout=0", "timeout=-1"] {
         let filter = Filter::start(&[timeout]);
-        let mut idle = filter.session("idle");
+        let idle = filter.session("idle");
         let mut busy = filter.session("busy");
         busy.mail();
         let_a_timeout_pass();
         busy.rest();
-        idle.mail();
-        idle.rest();
-        idle.quit();
+        idle.deliver();
         busy.quit();
         let (_, log) = filter.stop();
         assert_ours("D36", log, Vec::new());

@@ -1,6 +1,6 @@
 //! Callbacks that block until the test lets them go.
 
-use super::Filter;
+use super::{Filter, Session};
 use std::ffi::CString;
 use std::fs::{File, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -48,5 +48,13 @@ impl Pipe {
     pub(crate) fn release(self) {
         std::fs::remove_file(&self.path).unwrap();
         drop(self.writer);
+    }
+
+    /// Ends the block, and the sessions whose callbacks were in it, once each has its reply.
+    pub(crate) fn release_all(self, blocked: Vec<Session>) {
+        self.release();
+        for mut session in blocked {
+            assert_eq!(session.reply(), 'c');
+        }
     }
 }

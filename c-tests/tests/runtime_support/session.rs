@@ -54,6 +54,13 @@ impl Session {
         }
     }
 
+    /// Plays a whole message, and ends the session.
+    pub(crate) fn deliver(mut self) {
+        self.mail();
+        self.rest();
+        self.quit();
+    }
+
     pub(crate) fn packet(&mut self) -> OwnedPacket {
         self.client.read_owned(BOUND).unwrap()
     }
