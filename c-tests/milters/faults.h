@@ -11,13 +11,13 @@
 #ifndef FAULTS_H
 #define FAULTS_H
 
+#include "library_code.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <link.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -40,7 +40,6 @@ enum call { RECV, SEND, ACCEPT, ADD, CHANGE, DELETE, WAIT, POLL, CLEAR, WAKE, ST
 static struct fault {
 	atomic_long seen, from, until, error;
 } *faults;
-static uintptr_t code_begin, code_end;
 
 /* The number of the error with which a call fails, or 0. */
 static int fails(enum call call, const void *from)
@@ -48,7 +47,7 @@ static int fails(enum call call, const void *from)
 	struct fault *fault;
 	long number;
 
-	if (faults == NULL || call == CALLS || (uintptr_t)from < code_begin || (uintptr_t)from >= code_end)
+	if (faults == NULL || call == CALLS || !is_in_library(from))
 		return 0;
 	fault = &faults[call];
 	number = atomic_fetch_add(&fault->seen, 1) + 1;
@@ -136,9 +135,9 @@ static int trap(void)
 {
 	struct sock_filter rules[RULES] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, instruction_pointer) + 4),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)(code_begin >> 32), 0, NUMBERS + 3),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)(library_begin >> 32), 0, NUMBERS + 3),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, instruction_pointer)),
-		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, (unsigned)code_begin, 0, NUMBERS + 1),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, (unsigned)library_begin, 0, NUMBERS + 1),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 	};
 	struct sock_fprog program = {RULES, rules};
@@ -154,23 +153,6 @@ static int trap(void)
 	       && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
 }
 
-/* Where the library's code is. */
-static int look(struct dl_phdr_info *info, size_t size, void *unused)
-{
-	(void)size, (void)unused;
-	if (strstr(info->dlpi_name, "libmilter.so") == NULL)
-		return 0;
-	for (int i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *part = &info->dlpi_phdr[i];
-
-		if (part->p_type == PT_LOAD && (part->p_flags & PF_X)) {
-			code_begin = info->dlpi_addr + part->p_vaddr;
-			code_end = code_begin + part->p_memsz;
-		}
-	}
-	return 1;
-}
-
 __attribute__((constructor)) static void prepare(int argc, char **argv)
 {
 	const char *path = getenv("FAULTS");
@@ -183,14 +165,14 @@ __attribute__((constructor)) static void prepare(int argc, char **argv)
 		return;
 	place = mmap(NULL, sizeof *faults * CALLS, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 	close(file);
-	dl_iterate_phdr(look, NULL);
+	find_library();
 	/* The rules compare half of an address at a time; another try gets others. */
-	if (code_begin >> 32 != code_end >> 32)
+	if (library_begin >> 32 != library_end >> 32)
 		execv("/proc/self/exe", argv);
 	memset(&action, 0, sizeof action);
 	action.sa_sigaction = on_trap;
 	action.sa_flags = SA_SIGINFO | SA_NODEFER;
-	if (place == MAP_FAILED || code_begin == 0 || sigaction(SIGSYS, &action, NULL) != 0 || !trap()) {
+	if (place == MAP_FAILED || library_begin == 0 || sigaction(SIGSYS, &action, NULL) != 0 || !trap()) {
 		perror("seccomp");
 		_exit(3);
 	}

@@ -10,9 +10,9 @@
 #ifndef STARVED_H
 #define STARVED_H
 
+#include "library_code.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <link.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,24 +29,6 @@ extern void *__libc_memalign(size_t, size_t);
 static struct plan {
 	atomic_long seen, from, until;
 } *plan;
-static uintptr_t library_begin, library_end;
-
-/* Where the library's code is. */
-static int look(struct dl_phdr_info *info, size_t size, void *unused)
-{
-	(void)size, (void)unused;
-	if (strstr(info->dlpi_name, "libmilter.so") == NULL)
-		return 0;
-	for (int i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *part = &info->dlpi_phdr[i];
-
-		if (part->p_type == PT_LOAD && (part->p_flags & PF_X)) {
-			library_begin = info->dlpi_addr + part->p_vaddr;
-			library_end = library_begin + part->p_memsz;
-		}
-	}
-	return 1;
-}
 
 __attribute__((constructor)) static void prepare(void)
 {
@@ -60,7 +42,7 @@ __attribute__((constructor)) static void prepare(void)
 	close(file);
 	if (place == MAP_FAILED)
 		return;
-	dl_iterate_phdr(look, NULL);
+	find_library();
 	plan = place;
 }
 
@@ -69,7 +51,7 @@ static int fails(const void *from)
 {
 	long number;
 
-	if (plan == NULL || (uintptr_t)from < library_begin || (uintptr_t)from >= library_end)
+	if (plan == NULL || !is_in_library(from))
 		return 0;
 	number = atomic_fetch_add(&plan->seen, 1) + 1;
 	if (number < atomic_load(&plan->from) || number >= atomic_load(&plan->until))
