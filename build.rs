@@ -38,6 +38,8 @@ fn main() {
     build
         .flag("-fvisibility=hidden")
         .flag_if_supported(format!("-ffile-prefix-map={here}=/usr/src/libmilter"))
+        // As rustc calls: LLD has the loader look up a name twice that is called in both ways.
+        .flag_if_supported("-fno-plt")
         .warnings_into_errors(true);
     for flag in hardening() {
         build.flag_if_supported(flag);

@@ -68,6 +68,7 @@ mod sanitizer;
 mod scenarios;
 mod sessions;
 mod soak;
+mod start_up;
 mod static_library;
 mod trace;
 mod trace_captures;
