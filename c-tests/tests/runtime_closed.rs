@@ -54,8 +54,12 @@ struct Scene {
 
 impl Scene {
     fn new(threads: &str) -> Scene {
+        Scene::with(&[("LIBMILTER_THREADS", threads)])
+    }
+
+    fn with(variables: &[(&str, &str)]) -> Scene {
         let mut command = Linkage::OursDynamic.command(&program()).unwrap();
-        command.env("LIBMILTER_THREADS", threads);
+        command.envs(variables.iter().copied());
         let filter = Filter::launch_command(command, "unix:{dir}/socket", &["hold=1"]);
         let before: Vec<u32> = filter.ready().fds.iter().filter_map(|fd| fd.parse().ok()).collect();
         let mut sockets = Vec::new();
@@ -221,6 +225,42 @@ fn a_listener_closed_before_smfi_main_is_noticed() {
     let (_, log) = filter.end();
     assert_eq!(log.len(), 1, "{log:?}");
     assert!(log[0].contains("the listening socket"), "{log:?}");
+}
+
+/// The next session gets the number of a socket that the filter has closed, and is not disturbed when the
+/// session that had it ends.
+#[test]
+fn a_session_that_gets_the_number_of_another_has_it_for_itself() {
+    let ways = ways().into_iter().filter(|way| !way.replaced).collect();
+    for_each(ways, |way| {
+        // A thread that takes over a loop may get the number in its place.
+        let (mut scene, mut heir) = std::iter::repeat_with(|| {
+            // All in one loop, or each with its own thread.
+            let threads = if way.threads == "pool" { "1" } else { "100" };
+            let variables =
+                [("LIBMILTER_THREADS", way.threads), ("LIBMILTER_MAX_THREADS", threads)];
+            let mut scene = Scene::with(&variables);
+            let idle = scene.sockets[1];
+            scene.close(&[idle], way);
+            let heir = scene.filter.session("heir");
+            let inherits = |(fd, what): &(u32, String)| *fd == idle && what.starts_with("socket:");
+            descriptors(&scene.filter).iter().any(inherits).then_some((scene, heir))
+        })
+        .take(20)
+        .flatten()
+        .next()
+        .unwrap();
+        heir.mail();
+        // What comes for one is not taken for the other's.
+        let _gone = scene.idle.client.send_raw(b"\0\0\0\x01A");
+        scene.filter.signal(Signal::TERM);
+        scene.filter.wait_for("idle closed");
+        heir.rest();
+        scene.busy.rest();
+        assert_eq!(scene.filter.returned(1).0, "0", "{way:?}");
+        let (events, _) = scene.filter.end();
+        assert!(!events.iter().any(|event| event == "heir abort"), "{way:?}: {events:?}");
+    });
 }
 
 /// The socket of a session is that session's affair.

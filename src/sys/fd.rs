@@ -121,20 +121,51 @@ impl Drop for OwnFd {
 /// The socket of a session: closed when dropped, unless its number has been found to be somebody
 /// else's.
 ///
-/// It costs no system call to find out: a poller that does not know the descriptor any more says so.
+/// It costs no system call to find out: a poller that does not know the descriptor any more says so. And
+/// a number that comes anew, for another session, was closed by somebody else.
 #[derive(Debug)]
 pub struct SessionFd {
-    /// The number, with [`SessionFd::LOST`] if it is not ours any more.
+    /// The number, with [`SessionFd::LOST`] if it is not ours any more. If it is below
+    /// [`SessionFd::NUMBERS`], its owner above that, see [`OWNERS`], and [`SessionFd::OWNED`].
     fd: AtomicI32,
 }
 
+/// What the last session has that was given a number. Not touched where numbers are higher.
+static OWNERS: [AtomicI32; SessionFd::NUMBERS] = [const { AtomicI32::new(0) }; SessionFd::NUMBERS];
+
 impl SessionFd {
     const LOST: i32 = 1 << 30;
+    const OWNED: i32 = 1 << 29;
+    /// Numbers that are looked after: those of 16 bits.
+    const NUMBERS: usize = 1 << 16;
+    /// Added for the next owner of a number. Some thousand owners can be told apart.
+    const NEXT: i32 = 1 << 16;
+    /// No descriptor has this number.
+    const NOBODYS: i32 = i32::MAX;
 
     /// Takes a descriptor that was just made.
     #[must_use]
     pub fn new(fd: OwnedFd) -> SessionFd {
-        SessionFd { fd: AtomicI32::new(fd.into_raw_fd()) }
+        let mut fd = fd.into_raw_fd();
+        if let Some(last) = OWNERS.get(fd as usize) {
+            // Relaxed: who had the number before looks again with each call. Nobody else is given it now.
+            let owners = last.load(Ordering::Relaxed).wrapping_add(SessionFd::NEXT);
+            fd |= SessionFd::OWNED | (owners & (SessionFd::OWNED - SessionFd::NEXT));
+            last.store(fd, Ordering::Relaxed);
+        }
+        SessionFd { fd: AtomicI32::new(fd) }
+    }
+
+    /// The number, unless another session has it by now.
+    #[inline]
+    fn number(fd: i32) -> Option<i32> {
+        let fd = fd & !SessionFd::LOST;
+        if fd & SessionFd::OWNED == 0 {
+            return Some(fd);
+        }
+        let number = fd as u16;
+        let last = OWNERS.get(usize::from(number))?.load(Ordering::Relaxed);
+        (last == fd).then_some(i32::from(number))
     }
 
     /// Takes [`SessionFd::lost`] back: it was not to be found for another reason.
@@ -150,18 +181,20 @@ impl SessionFd {
 }
 
 impl AsFd for SessionFd {
+    #[inline]
     fn as_fd(&self) -> BorrowedFd<'_> {
-        let fd = self.fd.load(Ordering::Relaxed) & !SessionFd::LOST;
+        let fd = SessionFd::number(self.fd.load(Ordering::Relaxed));
         // SAFETY: the number came from an `OwnedFd`, so it is not negative, and this closes it only
-        // when dropped; one that the filter has closed is only a number that the system refuses.
-        unsafe { BorrowedFd::borrow_raw(fd) }
+        // when dropped; one that the filter has closed is only a number that the system refuses, and so
+        // is the one that is nobody's.
+        unsafe { BorrowedFd::borrow_raw(fd.unwrap_or(SessionFd::NOBODYS)) }
     }
 }
 
 impl Drop for SessionFd {
     fn drop(&mut self) {
         let fd = *self.fd.get_mut();
-        if fd & SessionFd::LOST == 0 {
+        if let Some(fd) = SessionFd::number(fd).filter(|_| fd & SessionFd::LOST == 0) {
             // SAFETY: the number came from an `OwnedFd`, and this is the only place that gives it back.
             drop(unsafe { OwnedFd::from_raw_fd(fd) });
         }
@@ -205,6 +238,27 @@ mod tests {
         };
         assert!(closed(false));
         assert!(!closed(true));
+    }
+
+    #[test]
+    fn a_number_that_another_session_has_is_left_alone() {
+        let (ours, _peer) = UnixStream::pair().unwrap();
+        let first = SessionFd::new(ours.into());
+        let number = first.as_fd().as_raw_fd();
+        let (other, mut peer) = UnixStream::pair().unwrap();
+        // SAFETY: both are open. What was there is closed, as a filter does it.
+        let number = unsafe { libc::dup2(other.as_raw_fd(), number) };
+        // SAFETY: the first owner of the number is the subject of the test, and does not close it.
+        let second = unsafe { OwnedFd::from_raw_fd(number) };
+        drop(other);
+        let second = SessionFd::new(second);
+        assert_eq!(second.as_fd().as_raw_fd(), number);
+        assert_ne!(first.as_fd().as_raw_fd(), number);
+        drop(first);
+        peer.set_nonblocking(true).unwrap();
+        assert_eq!(peer.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        drop(second);
+        assert!(peer.read(&mut [0]).is_ok_and(|n| n == 0));
     }
 
     #[test]
