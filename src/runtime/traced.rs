@@ -43,8 +43,8 @@ struct State {
 /// Whether a session is of interest.
 enum Choice {
     Traced,
-    /// Its client is not known yet: the lines until then.
-    Open(String),
+    /// Its client is not known yet: the lines until then, and how many more there was no room for.
+    Open(String, u64),
     /// Its capture is not complete, which has yet to be told there.
     Cut,
     NotTraced,
@@ -89,7 +89,7 @@ impl Traced {
     fn new(trace: &Arc<Trace>, output: &Arc<SocketOutput>, time: &str) -> Traced {
         let mut lines = String::new();
         let choice = match trace.asks_for_client() {
-            true if lines.try_reserve_exact(WAITING_MAX).is_ok() => Choice::Open(lines),
+            true if lines.try_reserve_exact(WAITING_MAX).is_ok() => Choice::Open(lines, 0),
             true => Choice::NotTraced,
             false => Choice::Traced,
         };
@@ -126,13 +126,14 @@ impl Traced {
                     state.choice = Choice::NotTraced;
                 }
             }
-            Choice::Open(lines) => {
+            Choice::Open(lines, more) => {
                 let before = lines.len();
                 let mut out = Bounded(lines);
                 let done = self.trace.render(&mut out, &heading, moment);
                 let end = if state.capture.is_some() { "" } else { "\n" };
                 if done.and_then(|()| out.write_str(end)).is_err() {
                     lines.truncate(before);
+                    *more += 1;
                     if state.capture.is_some() {
                         state.choice = Choice::NotTraced;
                     }
@@ -161,7 +162,7 @@ impl Traced {
             }
             // A capture has the whole session, or nothing of it.
             b'C' if self.trace.asks_for_client()
-                && (state.capture.is_none() || matches!(state.choice, Choice::Open(_))) =>
+                && (state.capture.is_none() || matches!(state.choice, Choice::Open(..))) =>
             {
                 self.choose(state, client_address(payload));
             }
@@ -177,14 +178,17 @@ impl Traced {
             false => Choice::NotTraced,
         };
         let before = std::mem::replace(&mut state.choice, choice);
-        let (Choice::Open(lines), Choice::Traced) = (before, &state.choice) else { return };
+        let (Choice::Open(lines, more), Choice::Traced) = (before, &state.choice) else { return };
         match &mut state.capture {
             Some(record) => {
                 if !self.trace.record(record, |out| out.write_str(&lines)) {
                     state.choice = after_failure(record);
                 }
             }
-            None => lines.lines().for_each(|line| self.trace.write_rendered(line)),
+            None => {
+                lines.lines().for_each(|line| self.trace.write_rendered(line));
+                self.trace.had_no_room(more);
+            }
         }
     }
 
