@@ -73,8 +73,11 @@ static sfsistat in_callback(SMFICTX *ctx, int which)
 	struct session *s = smfi_getpriv(ctx);
 	sfsistat result = SMFIS_CONTINUE;
 
-	if (s == NULL)
+	if (s == NULL) {
+		if (trace)
+			emit("nobody %s", names[which]);
 		return result;
+	}
 	if (s->busy)
 		emit("ERROR callbacks of %s overlap", s->id);
 	if (option("own") && !pthread_equal(s->thread, pthread_self()))

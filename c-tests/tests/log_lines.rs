@@ -18,7 +18,7 @@ const CASES: [(&str, &str); 13] = [
     ("register=0x01000001,{x} main", "{y}: missing connection information"),
     (
         "setconn={x}:x opensocket=0",
-        "calls: unknown socket type {y} (expected unix, local, inet, inet6 or fd before the first ':')",
+        "calls: unknown socket type {y} (expected unix, local, inet, inet6, fd, systemd or abstract before the first ':')",
     ),
     ("setconn={x}:x opensocket=0", "calls: Unable to create listening socket on conn {y}:x"),
     (

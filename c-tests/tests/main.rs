@@ -66,6 +66,7 @@ mod runtime_throw;
 mod runtime_timeouts;
 mod sanitizer;
 mod scenarios;
+mod services;
 mod sessions;
 mod soak;
 mod start_up;

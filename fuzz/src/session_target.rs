@@ -54,7 +54,7 @@ pub fn run(data: &[u8]) {
 fn play(host: &Host<'_>, packets: &[Packet], broken: usize, shared: Arc<AtomicUsize>) {
     reset();
     let output: Arc<Recorder> = Arc::clone(&host.output);
-    let mut session = counted(|| Session::new(host.traits.filter, output, shared));
+    let mut session = counted(|| Session::new(host.traits.filter, output, shared, false));
     let (stream, parts) = packets::stream(packets);
     let mut receiver = Receiver::default();
     let context = Arc::clone(session.context());

@@ -6,12 +6,14 @@ use std::ffi::CString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What specifications are made of.
-const PIECES: [&[u8]; 24] = [
+const PIECES: [&[u8]; 26] = [
     b"unix",
     b"local",
     b"INET",
     b"inet6",
     b"fd",
+    b"Systemd",
+    b"abstract",
     b":",
     b"@",
     b"[",
@@ -93,6 +95,12 @@ fn grammar(spec: &[u8]) -> Result<ConnSpec, &'static str> {
         },
         "inet" | "inet6" => inet(rest, name == "inet6"),
         "fd" => whole(rest, i32::MAX as u64).map(|fd| ConnSpec::Fd(fd as i32)).ok_or("fd"),
+        "systemd" => Ok(ConnSpec::Systemd((!rest.is_empty()).then(|| text(rest)))),
+        "abstract" => match rest.len() {
+            0 => Err("no path"),
+            1..=106 => Ok(ConnSpec::Abstract(rest.to_vec())),
+            _ => Err("long path"),
+        },
         _ => Err("type"),
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 pub mod clock;
 pub mod jitter;
+pub mod manager;
 pub mod poller;
 pub mod queue;
 pub mod sync;

@@ -47,7 +47,7 @@ pub unsafe extern "C" fn smfi_register(descr: smfiDesc) -> c_int {
 }
 
 /// Sets where to listen: "unix:/path", "local:/path", "/path", "inet:port@host",
-/// "inet6:port@host" or "fd:number".
+/// "inet6:port@host" or "fd:number"; also "systemd:name" and "abstract:name", see libmilter(3).
 ///
 /// Call before smfi_opensocket or smfi_main. The string is copied; it is looked at when the socket
 /// is opened. Thread: the one that calls smfi_main. Returns MI_SUCCESS, or MI_FAILURE if the

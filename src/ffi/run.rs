@@ -10,7 +10,9 @@ use super::settings::SETTINGS;
 use super::socket;
 use super::trace::trace;
 use super::types::MI_SUCCESS;
-use super::variables::{allowance, max_threads, stop_limit, threads};
+use super::variables::{
+    allowance, manager, max_threads, quiet_probes, signals, stop_limit, threads,
+};
 use crate::proto::printable::quote;
 use crate::runtime::{Control, Level, Log, Options, ServeError, Threads, serve};
 use crate::sys::log::{Priority, is_chosen};
@@ -52,14 +54,17 @@ fn run() -> Result<(), Failed> {
         log.line(Priority::Error, "missing connection information");
         return Err(Failed::default());
     }
-    let _mask = signal::block_stop_signals().map_err(|error| {
+    let signals = signals(&log);
+    let mask = signals.then(signal::block_stop_signals);
+    let _mask = mask.transpose().map_err(|error| {
         log.line(Priority::Error, "Couldn't mask HUP and KILL signals");
         Failed(error.raw_os_error())
     })?;
     let (listener, _with_run) = socket::take()?;
     let (max_threads, threads) = (max_threads(&log), threads(&log));
     let stop_limit = stop_limit(&log);
-    let allowance = allowance(&log);
+    let (allowance, quiet_probes) = (allowance(&log), quiet_probes(&log));
+    let manager = manager(&log);
     let options = {
         let settings = SETTINGS.lock();
         Options {
@@ -70,6 +75,9 @@ fn run() -> Result<(), Failed> {
             threads,
             stop_limit,
             allowance,
+            signals,
+            quiet_probes,
+            manager,
         }
     };
     let trace = trace(&log);

@@ -6,7 +6,8 @@ use parking_lot::Condvar;
 
 use super::guard::Failed;
 use super::settings::{SETTINGS, Socket};
-use crate::net::listener::Listener;
+use super::variables::{rights, takeover};
+use crate::net::listener::{ListenError, Listener, Opening};
 use crate::proto::printable::quote;
 use crate::runtime::Log;
 use crate::sys::log::Priority;
@@ -37,15 +38,18 @@ fn open_unless(remove: bool, busy: impl Fn(&Socket, &[u8]) -> bool) -> Result<()
     let (backlog, debug, given) = (settings.backlog, settings.debug, settings.socket.given.clone());
     settings.socket.opening = Some(process);
     drop(settings);
-    let mut opening = Opening(None);
-    opening.0 = Some(make(&log, &spec, debug, || Listener::open(&spec, backlog, remove, &given))?);
+    let mut opened = Opened(None);
+    opened.0 = Some(make(&log, &spec, debug, || {
+        let (rights, takeover) = (rights(&log)?, takeover(&log));
+        Listener::open(&spec, Opening { backlog, remove, takeover, rights, given: &given })
+    })?);
     Ok(())
 }
 
 /// Lets other threads go on, with the socket if there is one.
-struct Opening(Option<Listener>);
+struct Opened(Option<Listener>);
 
-impl Drop for Opening {
+impl Drop for Opened {
     fn drop(&mut self) {
         let mut settings = SETTINGS.lock();
         settings.socket.opening = None;
@@ -59,7 +63,7 @@ fn make(
     log: &Log,
     spec: &[u8],
     debug: i32,
-    open: impl FnOnce() -> Result<Listener, crate::net::listener::ListenError>,
+    open: impl FnOnce() -> Result<Listener, ListenError>,
 ) -> Result<Listener, Failed> {
     let shown = quote(spec);
     if debug > 0 {

@@ -4,10 +4,14 @@ use std::ffi::OsString;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::net::listener::{ListenError, Takeover};
+use crate::net::rights::Rights;
 use crate::proto::printable::quote;
 use crate::runtime::{Allowance, Log, STOP_LIMIT, Surplus, Threads};
 use crate::sys::environment::{Setting, setting};
 use crate::sys::log::{Priority, choose, is_chosen};
+use crate::sys::manager::Manager;
+use crate::sys::users;
 
 /// The largest number of threads that run callbacks; no limit by default.
 pub(super) fn max_threads(log: &Log) -> usize {
@@ -52,6 +56,58 @@ pub(super) fn allowance(log: &Log) -> Allowance {
         first_packet: seconds.map(|seconds| Duration::from_secs(seconds.into())),
         surplus: surplus(log),
     }
+}
+
+/// Whether HUP, TERM and INT stop the filter; they do by default.
+pub(super) fn signals(log: &Log) -> bool {
+    choice("LIBMILTER_SIGNALS", log, ("stop", true), &[("none", false)])
+}
+
+/// The service manager that has started this process, if it wants to hear of it.
+pub(super) fn manager(log: &Log) -> Option<Manager> {
+    let socket = environment("NOTIFY_SOCKET", log)?;
+    let number = |name| environment(name, log)?.to_str()?.parse::<u64>().ok();
+    let concerned = number("WATCHDOG_PID").is_none_or(|pid| pid == std::process::id().into());
+    let watchdog = number("WATCHDOG_USEC").filter(|micros| concerned && *micros > 0);
+    Manager::at(&socket, watchdog.map(Duration::from_micros))
+}
+
+/// Whether connections on which nothing comes reach the filter; they do by default.
+pub(super) fn quiet_probes(log: &Log) -> bool {
+    choice("LIBMILTER_QUIET_PROBES", log, ("0", false), &[("1", true)])
+}
+
+/// What becomes of a socket file whose path is wanted; it is replaced by default.
+pub(super) fn takeover(log: &Log) -> Takeover {
+    let usual = ("replace", Takeover::Replace);
+    choice("LIBMILTER_SOCKET_TAKEOVER", log, usual, &[("refuse", Takeover::Refuse)])
+}
+
+/// Rights of the file of a unix socket; those that the system gives by default.
+///
+/// # Errors
+/// They can't be understood: without them, others than meant might connect.
+pub(super) fn rights(log: &Log) -> Result<Rights, ListenError> {
+    let owner = |text: &str| text.parse().ok().or_else(|| users::user_id(text));
+    let group = |text: &str| text.parse().ok().or_else(|| users::group_id(text));
+    let mode = |text: &str| u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+    Ok(Rights {
+        owner: right("LIBMILTER_SOCKET_OWNER", log, "is no user", owner)?,
+        group: right("LIBMILTER_SOCKET_GROUP", log, "is no group", group)?,
+        mode: right("LIBMILTER_SOCKET_MODE", log, "is no octal number from 0 to 777", mode)?,
+    })
+}
+
+fn right<T>(
+    name: &str,
+    log: &Log,
+    what: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, ListenError> {
+    let Some(value) = environment(name, log) else { return Ok(None) };
+    let right = value.to_str().and_then(parse);
+    let wrong = || format!("{name}={} {what}", quote(value.as_encoded_bytes()));
+    right.map(Some).ok_or_else(|| ListenError::Rights(wrong()))
 }
 
 /// What becomes of connections over the number of sessions; they wait by default.

@@ -2,10 +2,13 @@
 //!
 //! ```text
 //! spec    = [ proto ":" ] address        without proto: the path of a unix socket
-//! proto   = "unix" | "local" | "inet" | "inet6" | "fd"     in any case; empty means unix
+//! proto   = "unix" | "local" | "inet" | "inet6" | "fd" | "systemd" | "abstract"
+//!                                        in any case; empty means unix
 //! address = path                         unix, local
 //!         | port [ "@" host ]            inet, inet6; host may be "[" numeric "]"
 //!         | number                       fd: an open descriptor
+//!         | [ name ]                     systemd: a socket passed by the service manager
+//!         | name                         abstract: a unix socket without a file (Linux)
 //! ```
 
 use std::net::IpAddr;
@@ -34,6 +37,10 @@ pub enum ConnSpec {
     },
     /// A descriptor that is open already.
     Fd(i32),
+    /// A socket that the service manager has passed: the only one, or the one of that name.
+    Systemd(Option<String>),
+    /// A unix socket by a name that is not a file's.
+    Abstract(Vec<u8>),
 }
 
 /// A port as given.
@@ -79,7 +86,8 @@ impl std::fmt::Display for SpecError {
         match self {
             SpecError::Type(text) => write!(
                 f,
-                "unknown socket type {} (expected unix, local, inet, inet6 or fd before the first ':')",
+                "unknown socket type {} (expected unix, local, inet, inet6, fd, systemd or abstract before \
+                 the first ':')",
                 quote(text)
             ),
             SpecError::NoPath => write!(f, "empty UNIX socket name (expected unix:/path)"),
@@ -134,6 +142,12 @@ pub fn parse(spec: &[u8]) -> Result<ConnSpec, SpecError> {
                 _ => Err(SpecError::Fd(number)),
             }
         }
+        b"systemd" => {
+            Ok(ConnSpec::Systemd(Some(address).filter(|name| !name.is_empty()).map(text)))
+        }
+        b"abstract" if address.is_empty() => Err(SpecError::NoPath),
+        b"abstract" if address.len() > PATH_MAX => Err(SpecError::PathTooLong(text(address))),
+        b"abstract" => Ok(ConnSpec::Abstract(address.to_vec())),
         _ => Err(SpecError::Type(text(proto))),
     }
 }
@@ -214,6 +228,16 @@ mod tests {
             assert!(matches!(parse(bad.as_bytes()), Err(SpecError::Numeric(_))), "{bad}");
         }
         assert_eq!(parse(b"inet:1@"), Err(SpecError::Host(String::new())));
+    }
+
+    #[test]
+    fn passed_and_abstract_forms() {
+        assert_eq!(parse(b"systemd:"), Ok(ConnSpec::Systemd(None)));
+        assert_eq!(parse(b"Systemd:mail"), Ok(ConnSpec::Systemd(Some("mail".to_owned()))));
+        assert_eq!(parse(b"abstract:mail"), Ok(ConnSpec::Abstract(b"mail".to_vec())));
+        assert_eq!(parse(b"abstract:"), Err(SpecError::NoPath));
+        let long = [&b"abstract:"[..], &[b'n'; PATH_MAX + 1]].concat();
+        assert!(matches!(parse(&long), Err(SpecError::PathTooLong(_))));
     }
 
     #[test]

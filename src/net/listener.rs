@@ -1,72 +1,21 @@
 //! The listening socket: opening, and removing its file.
 
-use std::ffi::OsStr;
 use std::fs::metadata;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, sockopt};
+use rustix::net::{AddressFamily, sockopt};
 
 use super::conn_spec::{self, ConnSpec, Host, Port, SpecError};
-use super::replace::{is_served, put_in_place};
+pub use super::opening::{ListenError, Opening, Takeover, errno_text};
+use super::opening::{make_listen, stream_socket, system};
+use super::{passed, unix};
 use crate::proto::printable::quote;
-use crate::sys::fd::{OwnFd, above_stdio};
+use crate::sys::fd::OwnFd;
 use crate::sys::resolve;
-
-/// Why the socket can't be opened; the texts are those of the log.
-#[derive(Debug)]
-pub enum ListenError {
-    /// The specification is wrong, or names what is not known.
-    Spec(SpecError),
-    /// A system call failed: what was tried, in the words of the log, and why.
-    System(String, io::Error),
-    /// What is at the path is not a socket.
-    NotASocket(String),
-    /// The descriptor has been closed by the run that had it, and is no listening socket now.
-    Given(i32),
-}
-
-impl std::fmt::Display for ListenError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            ListenError::Spec(error) => error.fmt(f),
-            ListenError::System(what, error) => write!(f, "{what}: {}", errno_text(error)),
-            ListenError::NotASocket(path) => write!(f, "{path} is not a UNIX domain socket"),
-            ListenError::Given(fd) => write!(
-                f,
-                "fd {fd} is no listening socket any more (an earlier smfi_main has closed it as it \
-                 ended; keep a duplicate, and dup2 it to {fd} before the next one)"
-            ),
-        }
-    }
-}
-
-impl ListenError {
-    /// The number of the system's error, if it was one, or what the reference takes for one.
-    #[must_use]
-    pub fn errno(&self) -> Option<i32> {
-        match self {
-            ListenError::System(_, error) => error.raw_os_error(),
-            ListenError::Spec(SpecError::PathTooLong(_)) => Some(libc::EINVAL),
-            ListenError::Given(_) => Some(libc::EBADF),
-            _ => None,
-        }
-    }
-}
-
-/// The system's text for an error, without the number that Rust appends.
-#[must_use]
-pub fn errno_text(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.find(" (os error") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
-    }
-}
 
 /// A socket that listens.
 #[derive(Debug)]
@@ -86,17 +35,6 @@ impl AsFd for Listener {
     }
 }
 
-/// Makes a socket listen, without waiting in `accept`: several threads may take turns there.
-fn listen(socket: BorrowedFd<'_>, backlog: i32) -> io::Result<()> {
-    rustix::net::listen(socket, backlog)?;
-    Ok(rustix::io::ioctl_fionbio(socket, true)?)
-}
-
-/// The same, with the words of the log.
-fn make_listen(socket: BorrowedFd<'_>, backlog: i32) -> Result<(), ListenError> {
-    listen(socket, backlog).map_err(system("listen call failed"))
-}
-
 /// Whether it is a socket that listens.
 #[cfg(not(target_vendor = "apple"))]
 fn is_listening(fd: BorrowedFd<'_>) -> bool {
@@ -109,83 +47,38 @@ fn is_listening(fd: BorrowedFd<'_>) -> bool {
     rustix::net::getsockname(fd).is_ok() && rustix::net::getpeername(fd).is_err()
 }
 
-fn system<E: Into<io::Error>>(what: impl Into<String>) -> impl FnOnce(E) -> ListenError {
-    move |error| ListenError::System(what.into(), error.into())
-}
-
 impl Listener {
-    /// Opens the socket of a specification and listens with the given backlog.
-    ///
-    /// `remove`: a socket file that is at the path already is removed first. `given`: descriptors that
-    /// this function has taken over before, and whose numbers may be somebody else's by now.
+    /// Opens the socket of a specification and listens.
     ///
     /// # Errors
     /// See [`ListenError`].
-    pub fn open(
-        spec: &[u8],
-        backlog: i32,
-        remove: bool,
-        given: &[i32],
-    ) -> Result<Listener, ListenError> {
+    pub fn open(spec: &[u8], opening: Opening<'_>) -> Result<Listener, ListenError> {
         let shown = quote(spec);
-        let listener = match conn_spec::parse(spec).map_err(ListenError::Spec)? {
-            ConnSpec::Unix(path) => return Listener::unix(&path, &shown, remove, backlog),
-            ConnSpec::Inet { ipv6, port, host } => Listener::inet(ipv6, &port, host, &shown)?,
-            ConnSpec::Fd(fd) => return Listener::adopt(fd, backlog, given.contains(&fd)),
-        };
-        make_listen(listener.as_fd(), backlog)?;
-        Ok(listener)
-    }
-
-    fn socket(family: AddressFamily) -> Result<OwnedFd, ListenError> {
-        let failed = "Unable to create new socket";
-        #[cfg(not(target_vendor = "apple"))]
-        let fd = {
-            use rustix::net::{SocketFlags, socket_with};
-            socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)
-        };
-        #[cfg(target_vendor = "apple")]
-        let fd = rustix::net::socket(family, SocketType::STREAM, None).and_then(|fd| {
-            rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC)?;
-            Ok(fd)
-        });
-        above_stdio(fd.map_err(system(failed))?).map_err(system(failed))
-    }
-
-    fn unix(path: &[u8], spec: &str, remove: bool, backlog: i32) -> Result<Listener, ListenError> {
-        let path = PathBuf::from(OsStr::from_bytes(path));
-        let shown = quote(path.as_os_str().as_bytes());
-        let socket = Listener::socket(AddressFamily::UNIX)?;
-        let at = |socket, path: PathBuf| {
-            let file = metadata(&path).ok().map(|f| (path, f.dev(), f.ino()));
-            Listener { socket: OwnFd::new(socket), given: None, tcp: false, file }
-        };
-        if remove {
-            match metadata(&path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(system(format!("Unable to stat() {shown}"))(error)),
-                Ok(found) if !found.file_type().is_socket() => {
-                    return Err(ListenError::NotASocket(shown));
-                }
-                Ok(_) => {
-                    if is_served(&path) {
-                        let replacing = Listener::socket(AddressFamily::UNIX)?;
-                        let listen = || listen(replacing.as_fd(), backlog);
-                        if put_in_place(&replacing, &path, listen).is_ok() {
-                            return Ok(at(replacing, path));
-                        }
-                    }
-                    // Nobody serves it, or no other name can be had: as the reference does it.
-                    std::fs::remove_file(&path)
-                        .map_err(system(format!("Unable to remove {shown}")))?;
-                }
+        let Opening { backlog, given, .. } = opening;
+        match conn_spec::parse(spec).map_err(ListenError::Spec)? {
+            ConnSpec::Unix(path) => {
+                let (socket, path) = unix::at_path(&path, &shown, opening)?;
+                Ok(Listener::unix(socket, Some(path)))
+            }
+            ConnSpec::Abstract(name) => {
+                let socket = unix::without_file(&name, &shown, backlog)?;
+                Ok(Listener::unix(socket, None))
+            }
+            ConnSpec::Inet { ipv6, port, host } => {
+                Listener::inet(ipv6, &port, host, &shown, backlog)
+            }
+            ConnSpec::Fd(fd) => Listener::adopt(fd, backlog, given.contains(&fd)),
+            ConnSpec::Systemd(name) => {
+                let fd = passed::descriptor(name.as_deref()).map_err(ListenError::Passed)?;
+                Listener::adopt_passed(fd, backlog, given.contains(&fd))
             }
         }
-        let failed = || format!("Unable to bind to port {spec}");
-        let address = SocketAddrUnix::new(&path).map_err(system(failed()))?;
-        rustix::net::bind(&socket, &address).map_err(system(failed()))?;
-        make_listen(socket.as_fd(), backlog)?;
-        Ok(at(socket, path))
+    }
+
+    /// A unix socket; its file is removed in the end if it still is what it is now.
+    fn unix(socket: OwnedFd, path: Option<PathBuf>) -> Listener {
+        let file = path.and_then(|path| metadata(&path).ok().map(|f| (path, f.dev(), f.ino())));
+        Listener { socket: OwnFd::new(socket), given: None, tcp: false, file }
     }
 
     fn inet(
@@ -193,6 +86,7 @@ impl Listener {
         port: &Port,
         host: Option<Host>,
         spec: &str,
+        backlog: i32,
     ) -> Result<Listener, ListenError> {
         let port = match port {
             Port::Number(port) => *port,
@@ -207,11 +101,23 @@ impl Listener {
                 .ok_or(ListenError::Spec(SpecError::Host(name)))?,
         };
         let family = if ipv6 { AddressFamily::INET6 } else { AddressFamily::INET };
-        let socket = Listener::socket(family)?;
+        let socket = stream_socket(family)?;
         sockopt::set_socket_reuseaddr(&socket, true).map_err(system("set reuseaddr failed"))?;
         rustix::net::bind(&socket, &SocketAddr::new(ip, port))
             .map_err(system(format!("Unable to bind to port {spec}")))?;
+        make_listen(socket.as_fd(), backlog)?;
         Ok(Listener { socket: OwnFd::new(socket), given: None, tcp: true, file: None })
+    }
+
+    /// Takes over a descriptor of the service manager's.
+    fn adopt_passed(fd: i32, backlog: i32, before: bool) -> Result<Listener, ListenError> {
+        // SAFETY: a number that is not open is one that the system refuses.
+        let listens = is_listening(unsafe { BorrowedFd::borrow_raw(fd) });
+        if !listens && !before {
+            let why = "which the service manager is said to have passed, is no socket that listens";
+            return Err(ListenError::Passed(format!("descriptor {fd}, {why}")));
+        }
+        Listener::adopt(fd, backlog, before)
     }
 
     /// Takes over a descriptor that the caller opened; it keeps its number.

@@ -8,18 +8,19 @@ use std::path::{Path, PathBuf};
 
 use rustix::net::SocketAddrUnix;
 
-/// Binds a socket beside the path, has `listen` make it listen, and moves it over what is at the path.
+/// Binds a socket beside the path, has `listen` make it listen, given where it is, and moves it over what is
+/// at the path.
 ///
 /// # Errors
 /// The system's; the socket can't be bound anywhere else then, and the path is as it was.
 pub(super) fn put_in_place(
     socket: impl AsFd,
     path: &Path,
-    listen: impl FnOnce() -> io::Result<()>,
+    listen: impl FnOnce(&Path) -> io::Result<()>,
 ) -> io::Result<()> {
     let beside = name_beside(path, std::process::id());
     rustix::net::bind(&socket, &SocketAddrUnix::new(&beside)?)?;
-    listen().and_then(|()| std::fs::rename(&beside, path)).inspect_err(|_| {
+    listen(&beside).and_then(|()| std::fs::rename(&beside, path)).inspect_err(|_| {
         // If that fails too, a file is left that nobody uses.
         let _left = std::fs::remove_file(&beside);
     })

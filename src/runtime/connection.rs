@@ -121,6 +121,7 @@ impl Connection {
                 None => Arc::<SocketOutput>::clone(&output),
             },
             Arc::clone(&service.options.max_data_size),
+            service.options.quiet_probes,
         );
         let connection = Box::new(Connection::new(session, output, now));
         if flags::ran_short() {

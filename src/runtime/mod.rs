@@ -53,6 +53,7 @@ mod trace_text;
 mod traced;
 mod turn;
 mod wake_up;
+mod watchdog;
 mod way;
 mod work;
 

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use super::allowance::Allowance;
+use crate::sys::manager::Manager;
 
 /// Time between two looks whether the filter has closed descriptors of the run: while there is traffic,
 /// and at most. The reference looked at its socket as often.
@@ -36,6 +37,12 @@ pub struct Options {
     pub stop_limit: Duration,
     /// What peers may use.
     pub allowance: Allowance,
+    /// Whether HUP, TERM and INT stop the run.
+    pub signals: bool,
+    /// A connection on which nothing comes reaches no callback.
+    pub quiet_probes: bool,
+    /// Who hears when the run serves and stops.
+    pub manager: Option<Manager>,
 }
 
 /// How long a stop may take unless something else is asked for. Container managers kill after ten

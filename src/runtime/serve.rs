@@ -60,7 +60,7 @@ impl ServeError {
 
 /// Serves until asked to stop.
 ///
-/// The stop signals must be blocked in the calling thread. When this returns, no thread of the run
+/// If the stop signals are to stop it, they must be blocked in the calling thread. When this returns, no thread of the run
 /// is left, except those stuck in a callback, and no callback will be called any more.
 ///
 /// # Errors
@@ -79,8 +79,8 @@ pub fn serve<F: Filter + 'static>(
         return Err(ServeError::Lost(Lost::Listener));
     }
     let control = running.prepare().map_err(start("Couldn't create the wake-up descriptor"))?;
-    let _signals = SignalThread::start(control, Arc::clone(&log))
-        .map_err(start("Couldn't start signal thread"))?;
+    let signals = options.signals.then(|| SignalThread::start(control, Arc::clone(&log)));
+    let _signals = signals.transpose().map_err(start("Couldn't start signal thread"))?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let loops = match options.threads {
         Threads::Pool => cores.min(LOOPS_MAX).min(options.max_threads.max(1)),

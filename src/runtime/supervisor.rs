@@ -12,6 +12,7 @@ use super::placement::Placement;
 use super::pool::Employer;
 use super::run::{Run, Work};
 use super::stop::Level;
+use super::watchdog::Watchdog;
 use crate::session::Filter;
 use crate::sys::clock;
 use crate::sys::log::Priority;
@@ -44,6 +45,7 @@ pub(super) struct Supervisor<F> {
     checked: Instant,
     /// How many threads are about to end, and the time until the next look at them.
     ending: (usize, Duration),
+    watchdog: Watchdog,
 }
 
 impl<F: Filter + 'static> Supervisor<F> {
@@ -53,6 +55,7 @@ impl<F: Filter + 'static> Supervisor<F> {
             poller.add(waker, 0, Watch::Level)?;
         }
         let seen = vec![(0, 0); run.loops.len()];
+        let (manager, log) = (run.service.options.manager.clone(), Arc::clone(&run.service.log));
         Ok(Supervisor {
             run,
             poller,
@@ -62,13 +65,16 @@ impl<F: Filter + 'static> Supervisor<F> {
             quiet: 0,
             checked: Instant::now(),
             ending: (0, ENDING_MIN),
+            watchdog: Watchdog::new(manager, log),
         })
     }
 
     /// Works until there is nothing left to supervise.
     pub(super) fn run(mut self) {
         let control = self.run.service.lifecycle.control;
+        self.watchdog.ready();
         self.wait_until(None, |_| control.level() > Level::Run);
+        self.watchdog.stopping();
         let word = if control.level() == Level::Stop { "terminating" } else { "aborting" };
         if self.run.service.options.debug > 0 {
             self.run.service.log.status(Priority::Debug, word);
@@ -210,7 +216,8 @@ impl<F: Filter + 'static> Supervisor<F> {
         let short = self.run.pool.is_short() || self.run.has_vacancy();
         let retry = short.then_some(SHORT_OF_THREADS);
         let beat = self.run.service.lifecycle.keep_time();
-        let timeout = [timeout, left, retry, ending, beat].into_iter().flatten().min();
+        let watchdog = self.watchdog.keep_alive();
+        let timeout = [timeout, left, retry, ending, beat, watchdog].into_iter().flatten().min();
         let timeout = timeout.map_or(CHECK_IDLE, |timeout| timeout.min(CHECK_IDLE));
         if let Err(error) = self.poller.wait(&mut self.events, &Timeout::new(Some(timeout))) {
             if self.poller.is_intact() {

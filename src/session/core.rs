@@ -32,7 +32,7 @@ pub struct Session {
     pub(super) settled: Option<Box<Settled>>,
     /// `xxfi_body` wants no more of this message, and the MTA does not know SKIP.
     pub(super) skip_body: bool,
-    /// `xxfi_close` was called, and no command that could be used has come since.
+    /// `xxfi_close` was called, or is not to be, and no command that could be used has come since.
     pub(super) closed: bool,
     /// Some debug output was asked for, or the session is watched.
     pub(super) verbose: bool,
@@ -43,12 +43,14 @@ pub struct Session {
 impl Session {
     /// A session that was just accepted.
     ///
-    /// `max_data_size` is the process-wide limit, in bytes.
+    /// `max_data_size` is the process-wide limit, in bytes. `quiet`: the close callback is not called if no
+    /// command has come that could be used.
     #[must_use]
     pub fn new(
         filter: FilterTraits,
         output: Arc<dyn Output>,
         max_data_size: Arc<AtomicUsize>,
+        quiet: bool,
     ) -> Session {
         Session {
             verbose: output.debugs(0) || output.watches(),
@@ -57,7 +59,7 @@ impl Session {
             agreement: Agreement::without_negotiation(filter),
             settled: None,
             skip_body: false,
-            closed: false,
+            closed: quiet,
             complaints: 0,
         }
     }

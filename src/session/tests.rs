@@ -183,7 +183,7 @@ impl Play {
         let output = Arc::new(Recorder::default());
         let limit = Arc::new(AtomicUsize::new(DEFAULT_MAX_DATA_SIZE));
         let session =
-            Session::new(filter.traits, Arc::<Recorder>::clone(&output), Arc::clone(&limit));
+            Session::new(filter.traits, Arc::<Recorder>::clone(&output), Arc::clone(&limit), false);
         Play { session, filter, output, limit }
     }
 

@@ -32,7 +32,7 @@ const ROWS: &[&[&str]] = &[
     // A session that is traced.
     &["traced"],
     // The way back to the MTA, and into a trace; the thread that waits for signals.
-    &["output", "signals", "trace"],
+    &["output", "signals", "trace", "watchdog"],
     &["trace_capture", "trace_json", "trace_text"],
     &[
         "crew",

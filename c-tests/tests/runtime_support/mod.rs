@@ -88,7 +88,19 @@ impl Filter {
     }
 
     /// As [`Filter::launch`], with a command that runs the program.
-    pub(crate) fn launch_command(mut command: Command, spec: &str, options: &[&str]) -> Filter {
+    pub(crate) fn launch_command(command: Command, spec: &str, options: &[&str]) -> Filter {
+        // The test puts in what port the system has chosen.
+        let served = |place: &str| place.replace(":0@", ":1@").parse().unwrap();
+        Filter::launch_served(command, spec, served, options)
+    }
+
+    /// The same; `served` has the specification for clients.
+    pub(crate) fn launch_served(
+        mut command: Command,
+        spec: &str,
+        served: impl FnOnce(&str) -> ConnSpec,
+        options: &[&str],
+    ) -> Filter {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).env("RUST_BACKTRACE", "1");
         let mut place = String::new();
         let mut milter = Milter::start(command, |command, dir| {
@@ -112,9 +124,7 @@ impl Filter {
             sink.lines.lock().unwrap().1 = true;
             sink.news.notify_all();
         });
-        // The test puts in what port the system has chosen.
-        let spec = place.replace(":0@", ":1@").parse().unwrap();
-        Filter { milter, spec, events, stdin, pipes: 0.into() }
+        Filter { milter, spec: served(&place), events, stdin, pipes: 0.into() }
     }
 
     /// All events so far; none may be an error.

@@ -18,7 +18,8 @@ fn connection(number: u64, now: Time) -> Box<Connection> {
     let settings = Arc::new(OutputSettings { log, debug: 0, limit: None });
     let output = Arc::new(SocketOutput::new(socket.into(), number, settings));
     let max = Arc::new(AtomicUsize::new(65535));
-    let session = Session::new(FilterTraits::default(), Arc::<SocketOutput>::clone(&output), max);
+    let session =
+        Session::new(FilterTraits::default(), Arc::<SocketOutput>::clone(&output), max, false);
     Box::new(Connection::new(session, output, now))
 }
 

@@ -1,0 +1,4 @@
+//! No model has a service manager.
+
+#[derive(Debug, Clone)]
+pub struct Manager;
