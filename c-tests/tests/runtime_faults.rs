@@ -302,3 +302,25 @@ fn a_start_fails_with_a_reason() {
         }
     }
 }
+
+/// A callback that waits for its peer to read, in a call, hears that it failed; its session ends.
+#[test]
+fn a_call_that_can_not_wait_for_its_peer_fails() {
+    // Nothing else waits in this way.
+    let (faults, filter) = Faults::start(WAYS[0], &[]);
+    let mut session = filter.session("victim");
+    session.task("eom", "body");
+    session.mail();
+    session.send(b'E', &[]);
+    eventually("the call waits", || faults.seen(Call::Poll) > 0);
+    faults.fail(Call::Poll, Errno::NOMEM, 1..i64::MAX);
+    // It has to wait again.
+    assert!(session.client.read_to_end(BOUND).unwrap().len() < 8 << 20);
+    filter.wait_for("victim replacebody -1");
+    faults.lift(Call::Poll);
+    message(&filter, "later").unwrap();
+    let (_, mut log) = filter.stop();
+    log.retain(|line| !line.starts_with("info "));
+    assert_eq!(log.len(), 1, "{log:#?}");
+    assert!(log[0].contains("write to the MTA failed"), "{log:#?}");
+}
