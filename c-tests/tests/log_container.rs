@@ -1,10 +1,10 @@
-//! `LIBMILTER_LOG=auto` where there is no system log, as in containers, and where there is one: in a mount
-//! namespace whose `/dev` has nothing, or a socket of the test's in the place of the log daemon's.
+//! `LIBMILTER_LOG=auto` where there is no system log, as in containers, and where there is one: below a root
+//! directory whose `/dev` has nothing, or a socket of the test's in the place of the log daemon's.
 
 use c_tests::output::output_within;
 use c_tests::{Compile, launch, ours};
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -12,42 +12,54 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 const LINE: &str = "f: expected positive integer as fd, got x";
 
-/// Runs the program `"$3"` with its arguments as in a container: `/dev` has `null` alone, and if there is
-/// a socket `"$1"/log`, that one as `log`.
-const CONTAINER: &str = r#"
-mkdir "$1/dev"
-mount --rbind /dev "$1/dev"
-mount -t tmpfs none /dev
-touch /dev/null
-mount --bind "$1/dev/null" /dev/null
-if [ -S "$1/log" ]; then
-    touch /dev/log
-    mount --bind "$1/log" /dev/log
-fi
-export LD_LIBRARY_PATH="$2"
-shift 2
-exec "$@"
-"#;
+/// A root directory with the program and its libraries at their places, and an empty `/dev`.
+struct Container {
+    root: tempfile::TempDir,
+    program: PathBuf,
+}
 
-fn run(dir: &Path, setting: Option<&str>) -> Output {
-    let program = Compile::c("programs/calls.c").flag("-D_GNU_SOURCE").build().unwrap();
-    let program = program.dynamic().unwrap().to_path_buf();
-    let mut command = launch::launched("unshare").unwrap();
-    let mut words = ["--mount", "--propagation", "private"].map(str::to_owned).to_vec();
-    words.extend(["sh", "-e", "-c", CONTAINER, "sh"].map(str::to_owned));
-    words.extend([dir, &ours::ours().unwrap().lib].map(|path| path.display().to_string()));
-    words.push("env".to_owned());
-    words.extend(setting.map(|setting| format!("LIBMILTER_LOG={setting}")));
-    words.push(program.display().to_string());
-    words.extend(["register=0x01000001,f", "setconn=fd:x", "opensocket=0"].map(str::to_owned));
-    if !rustix::process::geteuid().is_root() {
-        command = Command::new("sudo");
-        words.splice(0..0, ["-n", "unshare"].map(str::to_owned));
+impl Container {
+    fn new() -> Container {
+        let program = Compile::c("programs/calls.c").flag("-D_GNU_SOURCE").build().unwrap();
+        let program = program.dynamic().unwrap().to_path_buf();
+        let mut ldd = c_tests::start::command("ldd");
+        ldd.env("LD_LIBRARY_PATH", &ours::ours().unwrap().lib).arg(&program);
+        let listed = output_within(&mut ldd, PATIENCE).unwrap();
+        assert!(listed.status.success(), "{listed:?}");
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        let files = listed.split_whitespace().filter(|word| word.starts_with('/')).map(Path::new);
+        let root = tempfile::tempdir().unwrap();
+        let inside = |file: &Path| root.path().join(file.strip_prefix("/").unwrap());
+        for file in files.chain([program.as_path()]) {
+            std::fs::create_dir_all(inside(file).parent().unwrap()).unwrap();
+            std::fs::copy(file, inside(file)).unwrap();
+        }
+        std::fs::create_dir(inside(Path::new("/dev"))).unwrap();
+        Container { root, program }
     }
-    let done = output_within(command.args(words), PATIENCE).unwrap();
-    let stderr = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "{}: {stderr}; it needs root or sudo", done.status);
-    done
+
+    /// Where the log daemon has its socket.
+    fn log(&self) -> PathBuf {
+        self.root.path().join("dev/log")
+    }
+
+    /// Runs the program there.
+    fn run(&self, setting: Option<&str>) -> Output {
+        let mut words = vec![format!("LD_LIBRARY_PATH={}", ours::ours().unwrap().lib.display())];
+        words.extend(setting.map(|setting| format!("LIBMILTER_LOG={setting}")));
+        words.push("/usr/sbin/chroot".to_owned());
+        words.extend([self.root.path(), &self.program].map(|path| path.display().to_string()));
+        words.extend(["register=0x01000001,f", "setconn=fd:x", "opensocket=0"].map(str::to_owned));
+        let mut command = launch::launched("env").unwrap();
+        if !rustix::process::geteuid().is_root() {
+            command = Command::new("sudo");
+            command.args(["-n", "env"]);
+        }
+        let done = output_within(command.args(words), PATIENCE).unwrap();
+        let stderr = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{}: {stderr}; it needs root or sudo", done.status);
+        done
+    }
 }
 
 /// Lines on standard error that are the library's.
@@ -68,18 +80,17 @@ fn received(log: &UnixDatagram) -> Vec<String> {
 
 #[test]
 fn without_a_system_log_lines_go_to_standard_error() {
-    let dir = tempfile::tempdir().unwrap();
-    assert!(on_stderr(&run(dir.path(), Some("auto"))));
-    let dir = tempfile::tempdir().unwrap();
-    assert!(!on_stderr(&run(dir.path(), None)), "nothing was asked for");
+    let container = Container::new();
+    assert!(on_stderr(&container.run(Some("auto"))));
+    assert!(!on_stderr(&container.run(None)), "nothing was asked for");
 }
 
 #[test]
 fn a_system_log_gets_them_by_itself() {
     for setting in [Some("auto"), None] {
-        let dir = tempfile::tempdir().unwrap();
-        let log = UnixDatagram::bind(dir.path().join("log")).unwrap();
-        assert!(!on_stderr(&run(dir.path(), setting)));
+        let container = Container::new();
+        let log = UnixDatagram::bind(container.log()).unwrap();
+        assert!(!on_stderr(&container.run(setting)));
         let lines = received(&log);
         assert!(lines.iter().any(|line| line.ends_with(LINE)), "{setting:?}: {lines:?}");
     }
@@ -87,7 +98,7 @@ fn a_system_log_gets_them_by_itself() {
 
 #[test]
 fn the_socket_of_a_log_daemon_that_is_gone_is_no_log() {
-    let dir = tempfile::tempdir().unwrap();
-    drop(UnixDatagram::bind(dir.path().join("log")).unwrap());
-    assert!(on_stderr(&run(dir.path(), Some("auto"))));
+    let container = Container::new();
+    drop(UnixDatagram::bind(container.log()).unwrap());
+    assert!(on_stderr(&container.run(Some("auto"))));
 }
