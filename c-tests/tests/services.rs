@@ -57,33 +57,6 @@ fn activated(dir: &Path, names: &[&str], spec: &str) -> Filter {
     Filter::launch_served(command, spec, |_| ConnSpec::Unix(dir.join(names[0])), &[])
 }
 
-/// What systemd says of the units in a directory, but that their programs are not installed here.
-fn verified(dir: &Path) -> String {
-    let systemd = Packages::unpack(&["systemd"]).unwrap();
-    let mut analyze = c_tests::start::command(systemd.root.join("usr/bin/systemd-analyze"));
-    analyze.env("LD_LIBRARY_PATH", &systemd.libraries).arg("verify");
-    analyze.args(["opendkim.socket", "opendkim.service"].map(|unit| dir.join(unit)));
-    let said = output_within(&mut analyze, BOUND).unwrap();
-    let said = String::from_utf8([said.stdout, said.stderr].concat()).unwrap();
-    let complaints = said.lines().filter(|line| line.starts_with(dir.to_str().unwrap()));
-    complaints.map(|line| format!("{line}\n")).collect()
-}
-
-#[test]
-fn units_have_what_systemd_knows() {
-    let units = c_tests::paths::workspace().join("docs/systemd");
-    let dir = public::tempdir().unwrap();
-    for unit in ["opendkim.socket", "opendkim.service"] {
-        let text = std::fs::read_to_string(units.join(unit)).unwrap();
-        std::fs::write(dir.path().join(unit), text).unwrap();
-    }
-    assert_eq!(verified(dir.path()), "");
-    let wrong = dir.path().join("opendkim.service");
-    let text = std::fs::read_to_string(&wrong).unwrap().replace("WatchdogSec", "WatchdogSeconds");
-    std::fs::write(&wrong, text).unwrap();
-    assert!(verified(dir.path()).contains("WatchdogSeconds"), "mistakes are found");
-}
-
 /// The socket outlives the filter, so that who connects meanwhile waits for the next one.
 #[test]
 fn sockets_of_the_service_manager() {

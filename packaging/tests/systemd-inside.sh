@@ -63,4 +63,41 @@ case $(runs_with) in
 */home/*) fail "ProtectHome= makes no difference: $(runs_with)" ;;
 esac
 echo "ok: a library that the unit does not see is complained of, and left out"
+
+# The units of docs/systemd, which only this library can serve: it takes the socket, and says that it is ready.
+systemctl stop opendkim
+systemctl revert opendkim
+install -m 644 /root/units/opendkim.socket /root/units/opendkim.service /etc/systemd/system
+# There is no Postfix here.
+sed -i 's/^SocketGroup=postfix$/SocketGroup=opendkim/' /etc/systemd/system/opendkim.socket
+sed -i -e '/^Socket\>/d' -e '/^PidFile\>/d' /etc/opendkim.conf
+echo 'Socket systemd:dkim' >>/etc/opendkim.conf
+systemctl daemon-reload
+if systemd-analyze verify opendkim.socket opendkim.service 2>&1 | grep '^/etc/systemd/system/opendkim'; then
+    fail "systemd-analyze verify complains (above)"
+fi
+systemctl start opendkim.socket
+socket=/run/opendkim/opendkim.sock
+[ "$(stat -c '%F %a %G' "$socket")" = "socket 660 opendkim" ] || fail "$socket: $(stat "$socket")"
+if systemctl start opendkim; then
+    fail "opendkim starts with the distribution's library"
+fi
+mkdir -p /etc/systemd/system/opendkim.service.d
+cp /root/drop-in.conf /etc/systemd/system/opendkim.service.d/override.conf
+systemctl daemon-reload
+systemctl reset-failed opendkim
+systemctl start opendkim.socket
+before=$(stat -c %i "$socket")
+# Each of these returns when the filter has said that it serves, or fails.
+systemctl start opendkim
+first=$(systemctl show -P MainPID opendkim)
+systemctl restart opendkim
+[ "$(systemctl show -P MainPID opendkim)" != "$first" ] || fail "opendkim was not restarted"
+case $(runs_with) in
+*"$library "*) ;;
+*) fail "with the units opendkim has $(runs_with)" ;;
+esac
+[ "$(stat -c %i "$socket")" = "$before" ] || fail "the socket did not outlive the filter"
+[ "$(systemctl show -P WatchdogUSec opendkim)" = 30s ] || fail "there is no watchdog"
+echo "ok: opendkim takes the socket of the units of docs/systemd, says when it is ready, and is restarted behind it"
 : >/root/passed

@@ -1,5 +1,6 @@
 #!/bin/sh
-# The README's drop-in, tried with systemd as process 1 of a Debian chroot: systemd.sh DIRECTORY README
+# The README's drop-in and the units of docs/systemd, tried with systemd as process 1 of a Debian chroot:
+# systemd.sh DIRECTORY README
 #
 # DIRECTORY is a system made by scripts/chroot.sh, with systemd and opendkim, and the files of our package
 # in /root/package. Run as root.
@@ -19,6 +20,8 @@ readme=$2
 sed -n 's/^#   \(\[Service\]\|Environment=.*\)$/\1/p' "$readme" >"$root/root/drop-in.conf"
 [ "$(wc -l <"$root/root/drop-in.conf")" = 2 ] || fail "$readme has no drop-in"
 cp "$(dirname "$0")/systemd-inside.sh" "$root/root/inside.sh"
+rm -rf "$root/root/units"
+cp -r "$(dirname "$readme")/docs/systemd" "$root/root/units"
 rm -f "$root/root/said" "$root/root/passed"
 cat >"$root/etc/systemd/system/inside.service" <<UNIT
 [Unit]
@@ -67,6 +70,6 @@ sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$group" \
 [ -e "$root/root/passed" ] || {
     tail -n 20 "$root/root/systemd.log"
     cat "$root/root/said" || true
-    fail "the drop-in does not do what the README says"
+    fail "the drop-in or the units do not do what the documentation says"
 }
 grep '^ok: ' "$root/root/said"
