@@ -122,6 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "minutes for a look at text")]
     fn flags_have_the_names_of_the_header() {
         assert_eq!(actions(0x21), "SMFIF_ADDHDRS, SMFIF_QUARANTINE");
         assert_eq!(actions(0x300), "SMFIF_SETSYMLIST, 0x200");
