@@ -20,6 +20,7 @@
 
 pub mod compile;
 pub mod differences;
+pub mod ends;
 pub mod error;
 pub mod launch;
 pub mod linkage;

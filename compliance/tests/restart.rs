@@ -2,6 +2,7 @@
 //! or delivered twice.
 
 use crate::support::SHORT;
+use c_tests::ends::Ends;
 use c_tests::milter::POLL;
 use c_tests::{Milter, public};
 use compliance::filter::{compiled, free_port};
@@ -87,8 +88,9 @@ fn nothing_is_lost(spec: &str, restarts: impl FnOnce(&Load<'_>) -> Result<()>) -
     let (clients, restarted) = thread::scope(|scope| {
         let load = &load;
         let clients: Vec<_> = (0..CLIENTS).map(|n| scope.spawn(move || load.client(n))).collect();
+        let ends = Ends(&load.stop);
         let restarted = restarts(load);
-        load.stop.store(true, Ordering::Relaxed);
+        drop(ends);
         let clients: Vec<_> = clients.into_iter().map(|client| client.join().unwrap()).collect();
         (clients, restarted)
     });
