@@ -7,10 +7,6 @@ use super::types::SMFICTX;
 use crate::proto::describe::Argument;
 use crate::session::{Refused, Wrong};
 
-fn optional(text: Option<&[u8]>) -> Argument<'_> {
-    Argument::optional(text)
-}
-
 /// Appends a header to the message.
 ///
 /// Stages: xxfi_eom. Needs SMFIF_ADDHDRS. The strings are copied. Thread: the callback's, or
@@ -28,7 +24,7 @@ pub unsafe extern "C" fn smfi_addheader(
 ) -> c_int {
     // SAFETY: by the caller's promise.
     let [name, value] = unsafe { texts([headerf, headerv]) };
-    let arguments = [optional(name), optional(value)];
+    let arguments = [Argument::optional(name), Argument::optional(value)];
     // SAFETY: by the caller's promise.
     unsafe {
         with_context(ctx, "smfi_addheader", arguments, |context| context.add_header(name, value))
@@ -53,7 +49,8 @@ pub unsafe extern "C" fn smfi_chgheader(
 ) -> c_int {
     // SAFETY: by the caller's promise.
     let [name, value] = unsafe { texts([headerf, headerv]) };
-    let arguments = [optional(name), Argument::Number(index.into()), optional(value)];
+    let arguments =
+        [Argument::optional(name), Argument::Number(index.into()), Argument::optional(value)];
     // SAFETY: by the caller's promise.
     unsafe {
         with_context(ctx, "smfi_chgheader", arguments, |context| {
@@ -79,7 +76,8 @@ pub unsafe extern "C" fn smfi_insheader(
 ) -> c_int {
     // SAFETY: by the caller's promise.
     let [name, value] = unsafe { texts([headerf, headerv]) };
-    let arguments = [Argument::Number(index.into()), optional(name), optional(value)];
+    let arguments =
+        [Argument::Number(index.into()), Argument::optional(name), Argument::optional(value)];
     // SAFETY: by the caller's promise.
     unsafe {
         with_context(ctx, "smfi_insheader", arguments, |context| {
@@ -104,7 +102,7 @@ pub unsafe extern "C" fn smfi_chgfrom(
 ) -> c_int {
     // SAFETY: by the caller's promise.
     let [from, args] = unsafe { texts([from, args]) };
-    let arguments = [optional(from), optional(args)];
+    let arguments = [Argument::optional(from), Argument::optional(args)];
     // SAFETY: by the caller's promise.
     unsafe {
         with_context(ctx, "smfi_chgfrom", arguments, |context| context.change_from(from, args))
@@ -123,7 +121,7 @@ pub unsafe extern "C" fn smfi_chgfrom(
 pub unsafe extern "C" fn smfi_addrcpt(ctx: *mut SMFICTX, rcpt: *mut c_char) -> c_int {
     // SAFETY: by the caller's promise.
     let rcpt = unsafe { text(rcpt) };
-    let arguments = [optional(rcpt)];
+    let arguments = [Argument::optional(rcpt)];
     // SAFETY: by the caller's promise.
     unsafe { with_context(ctx, "smfi_addrcpt", arguments, |context| context.add_recipient(rcpt)) }
 }
@@ -144,7 +142,7 @@ pub unsafe extern "C" fn smfi_addrcpt_par(
 ) -> c_int {
     // SAFETY: by the caller's promise.
     let [rcpt, args] = unsafe { texts([rcpt, args]) };
-    let arguments = [optional(rcpt), optional(args)];
+    let arguments = [Argument::optional(rcpt), Argument::optional(args)];
     // SAFETY: by the caller's promise.
     unsafe {
         with_context(ctx, "smfi_addrcpt_par", arguments, |context| {
@@ -164,7 +162,7 @@ pub unsafe extern "C" fn smfi_addrcpt_par(
 pub unsafe extern "C" fn smfi_delrcpt(ctx: *mut SMFICTX, rcpt: *mut c_char) -> c_int {
     // SAFETY: by the caller's promise.
     let rcpt = unsafe { text(rcpt) };
-    let arguments = [optional(rcpt)];
+    let arguments = [Argument::optional(rcpt)];
     // SAFETY: by the caller's promise.
     unsafe {
         with_context(ctx, "smfi_delrcpt", arguments, |context| context.delete_recipient(rcpt))
@@ -196,7 +194,7 @@ pub unsafe extern "C" fn smfi_replacebody(
         Some(body) => context.replace_body(body),
         None => Err(Refused::Argument(Wrong::Body)),
     };
-    let arguments = [optional(body), Argument::Number(len.into())];
+    let arguments = [Argument::optional(body), Argument::Number(len.into())];
     // SAFETY: by the caller's promise.
     unsafe { with_context(ctx, "smfi_replacebody", arguments, replace) }
 }
@@ -213,7 +211,7 @@ pub unsafe extern "C" fn smfi_replacebody(
 pub unsafe extern "C" fn smfi_quarantine(ctx: *mut SMFICTX, reason: *mut c_char) -> c_int {
     // SAFETY: by the caller's promise.
     let reason = unsafe { text(reason) };
-    let arguments = [optional(reason)];
+    let arguments = [Argument::optional(reason)];
     // SAFETY: by the caller's promise.
     unsafe { with_context(ctx, "smfi_quarantine", arguments, |context| context.quarantine(reason)) }
 }

@@ -8,7 +8,7 @@ use crate::net::listener::{ListenError, Takeover};
 use crate::net::rights::Rights;
 use crate::proto::printable::quote;
 use crate::runtime::{Allowance, Log, STOP_LIMIT, Surplus, Threads};
-use crate::sys::environment::{Setting, setting};
+use crate::sys::environment::{Setting, ignored, setting};
 use crate::sys::log::{Priority, choose, is_chosen};
 use crate::sys::manager::Manager;
 use crate::sys::users;
@@ -121,8 +121,7 @@ pub(super) fn environment(name: &str, log: &Log) -> Option<OsString> {
         Setting::Unset => None,
         Setting::Set(value) => Some(value),
         Setting::Untrusted => {
-            let why = "the program has rights that whoever started it has not";
-            log.line(Priority::Warning, &format!("{name} is ignored, since {why}"));
+            log.line(Priority::Warning, &ignored(name));
             None
         }
     }

@@ -7,7 +7,7 @@ use rustix::net::{AddressFamily, SocketType};
 
 use super::conn_spec::SpecError;
 use super::rights::Rights;
-use crate::sys::fd::above_stdio;
+use crate::sys::socket;
 
 /// How a socket is to be opened.
 #[derive(Debug, Clone, Copy)]
@@ -117,16 +117,5 @@ pub(super) fn system<E: Into<io::Error>>(what: impl Into<String>) -> impl FnOnce
 
 /// A stream socket.
 pub(super) fn stream_socket(family: AddressFamily) -> Result<OwnedFd, ListenError> {
-    let failed = "Unable to create new socket";
-    #[cfg(not(target_vendor = "apple"))]
-    let fd = {
-        use rustix::net::{SocketFlags, socket_with};
-        socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)
-    };
-    #[cfg(target_vendor = "apple")]
-    let fd = rustix::net::socket(family, SocketType::STREAM, None).and_then(|fd| {
-        rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC)?;
-        Ok(fd)
-    });
-    above_stdio(fd.map_err(system(failed))?).map_err(system(failed))
+    socket::open(family, SocketType::STREAM).map_err(system("Unable to create new socket"))
 }

@@ -2,7 +2,7 @@
 //! `LISTEN_FDNAMES` (sd_listen_fds(3)).
 
 use crate::proto::printable::quote;
-use crate::sys::environment::{Setting, setting};
+use crate::sys::environment::{Setting, ignored, setting};
 
 /// The number of the first descriptor that is passed.
 const FIRST: i32 = 3;
@@ -15,9 +15,7 @@ pub(super) fn descriptor(name: Option<&str>) -> Result<i32, String> {
     let variable = |name| match setting(name) {
         Setting::Set(value) => Ok(Some(value.to_string_lossy().into_owned())),
         Setting::Unset => Ok(None),
-        Setting::Untrusted => Err(format!(
-            "{name} is ignored, since the program has rights that whoever started it has not"
-        )),
+        Setting::Untrusted => Err(ignored(name)),
     };
     let (process, count) = (variable("LISTEN_PID")?, variable("LISTEN_FDS")?);
     let names = variable("LISTEN_FDNAMES")?;

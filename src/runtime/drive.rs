@@ -7,7 +7,7 @@ use super::connection::{Connection, Job, Place, Scratch, TurnEnd};
 use super::deadlines::Alarm;
 use super::event_loop::{Due, EventLoop, FIRST_SLOT_KEY};
 use super::lifecycle::Phase;
-use super::lost::{LOST_PAUSE, Lost};
+use super::lost::Lost;
 use super::pool::Employer;
 use super::run::{Run, Work};
 use super::spare::settle;
@@ -38,12 +38,7 @@ pub(super) fn drive<F: Filter + 'static>(run: &Arc<Run<F>>, index: usize, scratc
         let waited = this.wait(&mut events, alarm.timeout());
         scratch.now = Time::now();
         if let Err(error) = waited {
-            if this.is_intact() {
-                lifecycle.cannot_wait(&error);
-            } else {
-                lifecycle.lose(Lost::Loop);
-                std::thread::sleep(LOST_PAUSE);
-            }
+            lifecycle.cannot_wait(&error, (!this.is_intact()).then_some(Lost::Loop));
             alarm.set(Some(scratch.now), scratch.now);
         }
         for key in events.keys() {

@@ -177,10 +177,12 @@ impl Lifecycle {
         self.control.request(if what == Lost::Listener { Level::Stop } else { Level::Abort });
     }
 
-    /// Has a thread pause that can't wait for news, although what it waits with is there.
+    /// Has a thread pause that can't wait for news: what it waits with is `lost`, or it is there all the same.
     #[cold]
-    pub(super) fn cannot_wait(&self, error: &io::Error) {
-        if self.waits.lock().admit(Time::now()).is_some() {
+    pub(super) fn cannot_wait(&self, error: &io::Error, lost: Option<Lost>) {
+        if let Some(lost) = lost {
+            self.lose(lost);
+        } else if self.waits.lock().admit(Time::now()).is_some() {
             let text =
                 format!("waiting for sessions failed ({error}); it is tried again, with pauses");
             self.log.line(Priority::Error, &text);

@@ -92,7 +92,7 @@ fn next_job<F: Filter>(service: &Service<F>, stops: &Stops, connection: &Connect
         match ready(&*connection.output, full, stops.next(phase), left) {
             Ok(true) => return Job::Ready,
             Ok(false) if phase != lifecycle.phase() || stops.is_intact() => {}
-            Err(error) if stops.is_intact() => lifecycle.cannot_wait(&error),
+            Err(error) if stops.is_intact() => lifecycle.cannot_wait(&error, None),
             Ok(false) | Err(_) => {
                 lifecycle.lose(Lost::Stops);
                 std::thread::sleep(LOST_PAUSE);

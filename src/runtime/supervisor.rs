@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::accept::accept_rest;
 use super::lifecycle::{LINGER, Phase, QUIET};
-use super::lost::{LOST_PAUSE, Lost};
+use super::lost::Lost;
 use super::options::{CHECK_BUSY, CHECK_IDLE};
 use super::placement::Placement;
 use super::pool::Employer;
@@ -220,12 +220,8 @@ impl<F: Filter + 'static> Supervisor<F> {
         let timeout = [timeout, left, retry, ending, beat, watchdog].into_iter().flatten().min();
         let timeout = timeout.map_or(CHECK_IDLE, |timeout| timeout.min(CHECK_IDLE));
         if let Err(error) = self.poller.wait(&mut self.events, &Timeout::new(Some(timeout))) {
-            if self.poller.is_intact() {
-                self.run.service.lifecycle.cannot_wait(&error);
-            } else {
-                self.run.service.lifecycle.lose(Lost::Supervisor);
-                std::thread::sleep(LOST_PAUSE);
-            }
+            let lost = (!self.poller.is_intact()).then_some(Lost::Supervisor);
+            self.run.service.lifecycle.cannot_wait(&error, lost);
         }
         if self.events.keys().next().is_some() {
             if let Some(waker) = self.run.service.lifecycle.control.waker() {

@@ -13,6 +13,12 @@ pub enum Setting {
     Untrusted,
 }
 
+/// Why a variable that is [`Setting::Untrusted`] does nothing.
+#[must_use]
+pub fn ignored(name: &str) -> String {
+    format!("{name} is ignored, since the program has rights that whoever started it has not")
+}
+
 /// Looks a variable up.
 #[must_use]
 pub fn setting(name: &str) -> Setting {

@@ -2,13 +2,12 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketType, sendto, sockopt};
 
-use super::fd::above_stdio;
+use super::socket;
 
 /// How long a message may wait for a manager that is busy.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -39,24 +38,10 @@ impl Manager {
     /// # Errors
     /// The system's.
     pub fn tell(&self, message: &str) -> io::Result<()> {
-        let socket = self.socket()?;
+        let socket = socket::open(AddressFamily::UNIX, SocketType::DGRAM)?;
         sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, Some(PATIENCE))?;
         sendto(&socket, message.as_bytes(), SendFlags::empty(), &self.address)?;
         Ok(())
-    }
-
-    #[cfg(not(target_vendor = "apple"))]
-    fn socket(&self) -> io::Result<OwnedFd> {
-        use rustix::net::{SocketFlags, socket_with};
-        let (family, kind) = (AddressFamily::UNIX, SocketType::DGRAM);
-        above_stdio(socket_with(family, kind, SocketFlags::CLOEXEC, None)?)
-    }
-
-    #[cfg(target_vendor = "apple")]
-    fn socket(&self) -> io::Result<OwnedFd> {
-        let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::DGRAM, None)?;
-        rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
-        above_stdio(socket)
     }
 }
 

@@ -10,6 +10,7 @@ pub mod library;
 pub mod log;
 pub mod manager;
 pub mod memory;
+pub mod place;
 pub mod poller;
 pub mod queue;
 pub mod resolve;

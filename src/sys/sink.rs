@@ -11,6 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, Mode, OFlags};
 
 use super::fd::{Identity, OwnFd, above_stdio};
+use super::place::{append_to, descriptor};
 use super::socket::send_some;
 
 /// Bytes that are written at once: what a pipe takes whole or not at all.
@@ -104,16 +105,11 @@ impl Sink {
     #[must_use]
     pub fn parse(setting: &[u8], limit: u64) -> Option<Sink> {
         let target = match setting {
-            b"stderr" => Target::Lent(Lent::new(libc::STDERR_FILENO)?),
             [b'/', ..] => {
                 let old = CString::new([setting, b".old"].concat()).ok()?;
                 Target::File(File { path: CString::new(setting).ok()?, old, open: None, limit })
             }
-            _ => {
-                let digits = setting.strip_prefix(b"fd:")?;
-                let number: RawFd = std::str::from_utf8(digits).ok()?.parse().ok()?;
-                Target::Lent(Lent::new(number)?)
-            }
+            _ => Target::Lent(Lent::new(descriptor(setting)?)?),
         };
         Some(Sink::new(target))
     }
@@ -214,10 +210,7 @@ impl Write for Sink {
 
 impl Lent {
     fn new(number: RawFd) -> Option<Lent> {
-        if number < 0 {
-            return None;
-        }
-        // SAFETY: a number that is not open is only one that the system refuses.
+        // SAFETY: it is not negative; a number that is not open is only one that the system refuses.
         let fd = unsafe { BorrowedFd::borrow_raw(number) };
         let kind = FileType::from_raw_mode(rustix::fs::fstat(fd).ok()?.st_mode);
         let again = CString::new(format!("/proc/self/fd/{number}")).ok()?;
@@ -287,10 +280,7 @@ impl File {
     }
 }
 
-/// Opens a file of our own to add to it: no link, for its owner alone, and if it is a FIFO, without waiting.
+/// Opens a file of our own.
 fn open_own(path: &CStr, more: OFlags) -> io::Result<OwnFd> {
-    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NONBLOCK | OFlags::NOFOLLOW;
-    let flags = flags | OFlags::NOCTTY | OFlags::CLOEXEC | more;
-    let fd = rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?;
-    Ok(OwnFd::new(above_stdio(fd)?))
+    Ok(OwnFd::new(append_to(path, more)?))
 }

@@ -7,9 +7,28 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, sockopt};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, sockopt};
 
 use super::fd::above_stdio;
+
+/// Makes a socket, close-on-exec.
+///
+/// # Errors
+/// No descriptor or memory is left.
+pub fn open(family: AddressFamily, kind: SocketType) -> io::Result<OwnedFd> {
+    #[cfg(not(target_vendor = "apple"))]
+    let fd = {
+        use rustix::net::{SocketFlags, socket_with};
+        socket_with(family, kind, SocketFlags::CLOEXEC, None)?
+    };
+    #[cfg(target_vendor = "apple")]
+    let fd = {
+        let fd = rustix::net::socket(family, kind, None)?;
+        rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC)?;
+        fd
+    };
+    above_stdio(fd)
+}
 
 /// Accepts a connection as a non-blocking, close-on-exec socket.
 ///

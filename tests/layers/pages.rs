@@ -91,7 +91,7 @@ fn every_log_line_is_explained() {
             "trace_json",
             "trace_text",
         ];
-        if quiet.iter().any(|part| name.contains(part)) {
+        if name != "sys/environment.rs" && quiet.iter().any(|part| name.contains(part)) {
             continue;
         }
         let text = fs::read_to_string(root().join("src").join(&path)).unwrap();

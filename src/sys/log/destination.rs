@@ -7,11 +7,12 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fs::OFlags;
 
 use super::priority::Priority;
 use super::time;
-use crate::sys::fd::{Identity, above_stdio};
+use crate::sys::fd::Identity;
+use crate::sys::place::{append_to, descriptor};
 
 /// Where the C library looks for the system log; nothing where it does not look for a socket.
 const SYSLOG: &str = if cfg!(any(target_os = "linux", target_os = "android", target_os = "illumos"))
@@ -48,7 +49,7 @@ pub(super) struct Stream {
 
 impl Stream {
     fn new(number: RawFd) -> Option<Stream> {
-        // SAFETY: a number that is not open is only one that the system refuses.
+        // SAFETY: it is not negative; a number that is not open is only one that the system refuses.
         let identity = Identity::of(unsafe { BorrowedFd::borrow_raw(number) });
         let journal = std::env::var("JOURNAL_STREAM").is_ok_and(|named| identity.is_named(&named));
         identity.is_open().then_some(Stream { number, identity, journal })
@@ -75,10 +76,7 @@ fn stamped(priority: Priority, line: &str) -> String {
 }
 
 fn append(path: &Path, priority: Priority, line: &str) -> io::Result<()> {
-    // A FIFO that nobody reads must not hold up anybody.
-    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NONBLOCK;
-    let flags = flags | OFlags::NOFOLLOW | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = above_stdio(open(path, flags, Mode::RUSR | Mode::WUSR)?)?;
+    let file = append_to(path, OFlags::CREATE)?;
     Ok(rustix::io::write(&file, stamped(priority, line).as_bytes()).map(drop)?)
 }
 
@@ -100,7 +98,6 @@ impl Destination {
     fn parse(setting: &[u8]) -> Option<Destination> {
         match setting {
             b"syslog" => Some(Destination::Syslog),
-            b"stderr" => Stream::new(libc::STDERR_FILENO).map(Destination::Stream),
             b"auto" => Some(match Stream::new(libc::STDERR_FILENO) {
                 Some(stream) => Destination::Auto(stream),
                 None => Destination::Syslog,
@@ -108,11 +105,7 @@ impl Destination {
             [b'/', ..] if !setting.contains(&0) => {
                 Some(Destination::File(std::ffi::OsStr::from_bytes(setting).into()))
             }
-            _ => {
-                let digits = setting.strip_prefix(b"fd:")?;
-                let number: RawFd = std::str::from_utf8(digits).ok()?.parse().ok()?;
-                (number >= 0).then(|| Stream::new(number))?.map(Destination::Stream)
-            }
+            _ => Stream::new(descriptor(setting)?).map(Destination::Stream),
         }
     }
 
