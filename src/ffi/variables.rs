@@ -67,7 +67,7 @@ pub(super) fn signals(log: &Log) -> bool {
 pub(super) fn manager(log: &Log) -> Option<Manager> {
     let socket = environment("NOTIFY_SOCKET", log)?;
     let number = |name| environment(name, log)?.to_str()?.parse::<u64>().ok();
-    let concerned = number("WATCHDOG_PID").is_none_or(|pid| pid == std::process::id().into());
+    let concerned = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(std::process::id()));
     let watchdog = number("WATCHDOG_USEC").filter(|micros| concerned && *micros > 0);
     Manager::at(&socket, watchdog.map(Duration::from_micros))
 }

@@ -118,11 +118,13 @@ impl Session {
                 self.complain(Complaint::Unlisted, Report::Unlisted(callback, result, true));
             }
         }
-        if is_listed(result) {
+        let awaited = awaited || planted(Bug::SilenceBroken) && command == Command::Eoh;
+        // Where the MTA waits in vain the session ends, and its message with it, not by the verdict.
+        let flow = if awaited { self.send(letter::CONTINUE) } else { Flow::Continue };
+        if flow == Flow::Continue && is_listed(result) {
             self.conclude(command, result, None);
         }
-        let awaited = awaited || planted(Bug::SilenceBroken) && command == Command::Eoh;
-        if awaited { self.send(letter::CONTINUE) } else { Flow::Continue }
+        flow
     }
 
     /// Moves to the state that a result leads to.

@@ -1,7 +1,7 @@
 //! `xxfi_abort` once for each message that was broken off, `xxfi_close` once for each SMTP
 //! connection.
 
-use super::Play;
+use super::{Flow, OFFER, Play, offer};
 use crate::proto::codes::{status, step};
 use crate::proto::command::Command;
 
@@ -142,6 +142,45 @@ fn a_message_is_over_even_if_its_reply_cannot_be_sent() {
     play.output.broken.store(true, std::sync::atomic::Ordering::Relaxed);
     play.check(&[("T", "data bye")]);
     assert_eq!(play.finish(), "abort, close");
+}
+
+/// A verdict of which the MTA can't be told ends nothing, also where the filter promised silence and
+/// the library replies in its place.
+#[test]
+fn a_verdict_that_cannot_be_sent_leaves_the_message_to_be_aborted() {
+    let silent =
+        step::NR_MAIL | step::NR_RCPT | step::NR_DATA | step::NR_HDR | step::NR_EOH | step::NR_BODY;
+    let path = [
+        ("M<a>|", Command::Mail),
+        ("R<b>|", Command::Rcpt),
+        ("T", Command::Data),
+        ("Ln|v|", Command::Header),
+        ("N", Command::Eoh),
+        ("Bx", Command::Body),
+    ];
+    let results = [status::ACCEPT, status::REJECT, status::TEMPFAIL, status::DISCARD];
+    for (promised, offered) in [(0, OFFER[2]), (silent, OFFER[2] & !silent)] {
+        for (at, (packet, command)) in path.iter().enumerate() {
+            for result in results {
+                let mut play = Play::fresh(&[]);
+                play.filter.negotiate.1 = Some(promised);
+                let (flow, _, _) = play.packet(b'O', &offer([6, 0x1ff, offered]));
+                assert_eq!(flow, Flow::Continue);
+                play.run(&["Ch|U", "Hme|"]);
+                for (before, _) in &path[..at] {
+                    play.run(&[before]);
+                }
+                play.output.broken.store(true, std::sync::atomic::Ordering::Relaxed);
+                play.returns(*command, result);
+                assert!(play.say(packet).ends_with(" bye"), "{packet}");
+                assert_eq!(
+                    play.finish(),
+                    "abort, close",
+                    "{packet} {result}, promised {promised:x}"
+                );
+            }
+        }
+    }
 }
 
 /// QUIT_NC is honoured wherever it comes.
