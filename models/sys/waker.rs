@@ -12,6 +12,12 @@ impl Waker {
         Ok(Waker(number()))
     }
 
+    pub fn woken() -> io::Result<Waker> {
+        let waker = Waker::new()?;
+        waker.wake();
+        Ok(waker)
+    }
+
     pub fn wake(&self) -> bool {
         arrive(self.0);
         true

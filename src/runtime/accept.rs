@@ -139,17 +139,19 @@ fn refuse<F: Filter>(
     let exhausted = socket::is_exhaustion(error);
     if exhausted || socket::is_passing(error) {
         // Of one that only waits for others to be slower there is nothing to tell.
-        if error.kind() != io::ErrorKind::WouldBlock && run.entrance.pause_is_news(now) {
+        let untold = || run.entrance.pause_is_news(now);
+        let told = error.kind() != io::ErrorKind::WouldBlock;
+        if let Some(untold) = told.then(untold).flatten() {
             let sessions = run.service.lifecycle.sessions();
             let text = if exhausted {
                 format!(
                     "accept() failed ({text}) with {sessions} sessions open; connections wait until \
-                     one ends (see ulimit -n)"
+                     one ends (see ulimit -n){untold}"
                 )
             } else {
                 format!(
                     "accept() failed ({text}) {PASSING_MAX} times in a row; it is tried again, with \
-                     pauses (does a seccomp filter or a security module forbid it?)"
+                     pauses (does a seccomp filter or a security module forbid it?){untold}"
                 )
             };
             run.service.log.line(Priority::Error, &text);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::event_loop::EventLoop;
-use super::news::News;
+use super::news::{News, Untold};
 use crate::net::listener::Listener;
 use crate::sys::clock::Time;
 use crate::sys::jitter::Mutex;
@@ -86,8 +86,8 @@ impl Entrance {
         self.failures.load(Ordering::Relaxed) >= FAILURES_MAX
     }
 
-    /// Whether a pause in accepting is to be logged.
-    pub(super) fn pause_is_news(&self, now: Time) -> bool {
-        self.pauses.lock().admit(now).is_some()
+    /// Whether a pause in accepting is to be logged, and how many were not since the last one that was.
+    pub(super) fn pause_is_news(&self, now: Time) -> Option<Untold> {
+        self.pauses.lock().admit(now)
     }
 }

@@ -167,12 +167,7 @@ impl Guests {
     /// Logs what a limit has kept from happening, once a minute at most.
     fn tell(&self, now: Time, text: impl FnOnce() -> String) {
         let Some(untold) = self.news.lock().admit(now) else { return };
-        let more = if untold > 0 {
-            format!("; {untold} more such cases since the last line")
-        } else {
-            String::new()
-        };
-        self.log.line(Priority::Warning, &(text() + &more));
+        self.log.line(Priority::Warning, &format!("{}{untold}", text()));
     }
 }
 

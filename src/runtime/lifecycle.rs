@@ -182,9 +182,10 @@ impl Lifecycle {
     pub(super) fn cannot_wait(&self, error: &io::Error, lost: Option<Lost>) {
         if let Some(lost) = lost {
             self.lose(lost);
-        } else if self.waits.lock().admit(Time::now()).is_some() {
-            let text =
-                format!("waiting for sessions failed ({error}); it is tried again, with pauses");
+        } else if let Some(untold) = self.waits.lock().admit(Time::now()) {
+            let text = format!(
+                "waiting for sessions failed ({error}); it is tried again, with pauses{untold}"
+            );
             self.log.line(Priority::Error, &text);
         }
         std::thread::sleep(LOST_PAUSE);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::news::News;
+use super::news::{News, Untold};
 use crate::proto::printable::quote;
 use crate::session::{Mistake, Report, Severity};
 use crate::sys::clock::Time;
@@ -94,7 +94,7 @@ fn admit_report(report: &Report<'_>) -> Option<u64> {
         Some(kind) => with_lock(&MISTAKES, |kinds| kinds.get_mut(kind)?.admit(now)),
         None => with_lock(&MEANINGS, |news| news.admit(now)),
     };
-    admitted.unwrap_or(Some(0))
+    admitted.map_or(Some(0), |admitted| admitted.map(|Untold(more)| more))
 }
 
 impl Log {

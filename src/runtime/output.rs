@@ -97,7 +97,11 @@ impl SocketOutput {
 
     /// Has the thread that waits for the MTA find the connection at its end.
     pub(super) fn hang_up(&self) {
-        hang_up(&self.socket);
+        if self.is_full() {
+            cut(&self.socket);
+        } else {
+            hang_up(&self.socket);
+        }
     }
 
     /// Begins a turn: what callbacks send is held back, or goes `through`.

@@ -30,7 +30,8 @@ impl Stops {
         Ok(Stops { drain: Waker::new()?, abort: Waker::new()? })
     }
 
-    /// Lets threads know that a phase has begun; `false` if the filter has closed our descriptors.
+    /// Lets threads know that a phase has begun; `false` if they can't be told: the filter has closed our
+    /// descriptors, or the system refuses.
     pub(super) fn enter(&self, phase: Phase) -> bool {
         let drain = phase < Phase::Linger || self.drain.wake();
         let abort = phase < Phase::Abort || self.abort.wake();

@@ -43,12 +43,14 @@ impl<F: Filter> Run<F> {
         let lifecycle = &self.service.lifecycle;
         lifecycle.enter(phase);
         for event_loop in &self.loops {
-            if !event_loop.wake() {
+            if !event_loop.wake() && !event_loop.is_intact() {
                 lifecycle.lose(Lost::Loop);
             }
         }
-        if self.stops.as_ref().is_some_and(|stops| !stops.enter(phase)) {
-            lifecycle.lose(Lost::Stops);
+        if let Some(stops) = self.stops.as_ref().filter(|stops| !stops.enter(phase)) {
+            if !stops.is_intact() {
+                lifecycle.lose(Lost::Stops);
+            }
             if phase >= Phase::Abort {
                 lifecycle.each_detached(|output| output.hang_up());
             }

@@ -28,25 +28,32 @@ impl WakeUp {
         poller.add(&*self.waker.lock(), WAKER_KEY, Watch::Level)
     }
 
-    /// Wakes the owner; `false` if it can't be: the filter has closed our descriptors.
+    /// Wakes the owner; `false` if it can't be: the filter has closed our descriptors, or the system
+    /// refuses.
     ///
-    /// If only the waker is gone, the owner gets another one, so that it can end its sessions; the run
-    /// ends all the same, when the supervisor next looks.
+    /// If only the waker is gone, or can't be written to, the owner gets another one, so that it can end
+    /// its sessions; if it is gone, the run ends all the same, when the supervisor next looks.
     pub(super) fn wake(&self, poller: &Poller) -> bool {
         let mut waker = self.waker.lock();
-        if waker.wake() {
-            return true;
+        waker.wake() || self.renew(&mut waker, poller)
+    }
+
+    #[cold]
+    fn renew(&self, waker: &mut Waker, poller: &Poller) -> bool {
+        if !waker.is_intact() {
+            self.lost.store(true, Ordering::Relaxed);
         }
-        self.lost.store(true, Ordering::Relaxed);
         let another = || {
-            let another = Waker::new().ok().filter(|_| poller.is_intact())?;
+            let another = Waker::woken().ok().filter(|_| poller.is_intact())?;
             poller.add(&another, WAKER_KEY, Watch::Level).ok()?;
             Some(another)
         };
-        another().is_some_and(|another| {
+        let another = another();
+        let woken = another.is_some();
+        if let Some(another) = another {
             *waker = another;
-            waker.wake()
-        })
+        }
+        woken
     }
 
     /// For the owner, that it is awake.

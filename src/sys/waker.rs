@@ -25,45 +25,53 @@ impl Waker {
     ///
     /// # Errors
     /// No descriptor or memory is left.
-    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
     pub fn new() -> io::Result<Waker> {
+        Waker::starting_at(0)
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+    fn starting_at(count: u32) -> io::Result<Waker> {
         use rustix::event::{EventfdFlags, eventfd};
-        let fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let fd = eventfd(count, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         Ok(Waker { reader: OwnFd::new(above_stdio(fd)?), writer: None })
     }
 
-    /// Creates it, non-blocking and close-on-exec.
-    ///
-    /// # Errors
-    /// No descriptor or memory is left.
     #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
-    pub fn new() -> io::Result<Waker> {
+    fn starting_at(count: u32) -> io::Result<Waker> {
         use rustix::io::{FdFlags, fcntl_setfd, ioctl_fionbio};
         let (reader, writer) = rustix::pipe::pipe()?;
         for fd in [&reader, &writer] {
             fcntl_setfd(fd, FdFlags::CLOEXEC)?;
             ioctl_fionbio(fd, true)?;
         }
-        Ok(Waker {
+        let waker = Waker {
             reader: OwnFd::new(above_stdio(reader)?),
             writer: Some(OwnFd::new(above_stdio(writer)?)),
-        })
+        };
+        let begun = count == 0 || waker.wake();
+        begun.then_some(waker).ok_or_else(io::Error::last_os_error)
     }
 
-    /// Makes the reader readable; `false` if it can't, as the filter has closed our descriptors.
+    /// Creates one that has been woken, and so without any writing where there are eventfds.
+    ///
+    /// # Errors
+    /// No descriptor or memory is left.
+    pub fn woken() -> io::Result<Waker> {
+        Waker::starting_at(1)
+    }
+
+    /// Makes the reader readable; `false` if it can't: the filter has closed our descriptors, or the
+    /// system refuses.
     ///
     /// Async-signal-safe: an `fstat` and a `write`.
     pub fn wake(&self) -> bool {
         jitter();
-        let intact = self.is_intact();
-        if intact {
-            // A full counter or pipe means that a wake-up is pending already.
-            let _pending = rustix::io::write(
-                self.writer.as_ref().unwrap_or(&self.reader),
-                &1u64.to_ne_bytes(),
-            );
+        if !self.is_intact() {
+            return false;
         }
-        intact
+        let writer = self.writer.as_ref().unwrap_or(&self.reader);
+        // A full counter or pipe means that a wake-up is pending already.
+        matches!(rustix::io::write(writer, &1u64.to_ne_bytes()), Ok(_) | Err(Errno::AGAIN))
     }
 
     /// Makes the reader unreadable again.
@@ -175,6 +183,8 @@ mod tests {
     fn waiting_takes_a_wake_up() {
         let waker = Waker::new().unwrap();
         assert!(waker.wake());
+        waker.wait(None).unwrap();
+        let waker = Waker::woken().unwrap();
         waker.wait(None).unwrap();
         let mut fds = [PollFd::new(&waker.reader, PollFlags::IN)];
         let none = Timespec::try_from(Duration::ZERO).ok();
