@@ -53,6 +53,8 @@ pub(super) struct Witness {
     connected: Known,
     pub(super) verdict: Option<Verdict>,
     pub(super) skip_body: Known,
+    /// Bytes of the longest text that was sent: where verdicts are not followed, one may be kept.
+    longest: usize,
     ending: bool,
     ended: bool,
 }
@@ -83,6 +85,7 @@ impl Witness {
             connected: Known::Yes,
             verdict: None,
             skip_body: Known::No,
+            longest: 0,
             ending: false,
             ended: false,
         }
@@ -263,6 +266,7 @@ impl Witness {
         assert_eq!(finals.len(), usize::from(due), "replies to {}", self.letter.escape_ascii());
         self.settle_macros(flow);
         if let [reply] = finals.as_slice() {
+            self.longest = self.longest.max(reply.1.len());
             assert_eq!(sent.last(), Some(reply), "a reply comes last");
             self.check_reply(reply);
         } else if self.strict && !broken {
@@ -376,7 +380,8 @@ impl Witness {
     pub(super) fn room(&self) -> usize {
         let reply = self.reply.as_ref().map_or(0, Vec::len);
         let verdict = self.verdict.as_ref().and_then(|verdict| verdict.text.as_ref());
+        let verdict = if self.strict { verdict.map_or(0, Vec::len) } else { self.longest };
         let lists: usize = self.lists.values().map(|list| list.len() + 24).sum();
-        self.macros.room() + reply + verdict.map_or(0, Vec::len) + lists + 512
+        self.macros.room() + reply + verdict + lists + 512
     }
 }
