@@ -11,7 +11,7 @@ use super::partial::Partial;
 use super::service::Service;
 use super::traced::Traced;
 use crate::proto::frame;
-use crate::session::{Event, Filter, Report, Session};
+use crate::session::{Event, Filter, Output, Report, Session};
 use crate::sys::clock::Time;
 use crate::sys::flags;
 
@@ -116,10 +116,7 @@ impl Connection {
         let output = Arc::new(SocketOutput::new(socket, number, settings));
         let session = Session::new(
             service.filter.traits(),
-            match &service.trace {
-                Some(trace) => Traced::begin(trace, &output),
-                None => Arc::<SocketOutput>::clone(&output),
-            },
+            listened(service, &output),
             Arc::clone(&service.options.max_data_size),
             service.options.quiet_probes,
         );
@@ -207,6 +204,19 @@ impl Connection {
             self.session.context().note(event);
         }
     }
+}
+
+/// The way back to an MTA, past those who want to hear of the session: each has the next one's `Output`
+/// inside. Without any of them it is the socket's.
+fn listened<F: Filter>(service: &Service<F>, socket: &Arc<SocketOutput>) -> Arc<dyn Output> {
+    let (session, mut output) = (socket.session, Arc::<SocketOutput>::clone(socket) as _);
+    if let Some(trace) = &service.trace {
+        output = Traced::begin(trace, session, output);
+    }
+    if let Some(callbacks) = &service.callbacks {
+        output = callbacks.attend(session, output);
+    }
+    output
 }
 
 #[cfg(all(test, target_pointer_width = "64"))]

@@ -80,6 +80,11 @@ impl Options {
         }
     }
 
+    /// Whether somebody looks at the callbacks that are under way.
+    pub(super) fn callbacks_are_known(&self) -> bool {
+        false
+    }
+
     /// When, since the request, a stop breaks off messages in hand.
     #[must_use]
     pub fn drain_limit(&self) -> Duration {

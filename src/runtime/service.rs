@@ -8,6 +8,7 @@ use super::lifecycle::Lifecycle;
 use super::log::Log;
 use super::options::Options;
 use super::output::OutputSettings;
+use super::running::Callbacks;
 use super::stop::Control;
 use super::trace::Trace;
 use crate::proto::command::Command;
@@ -23,6 +24,8 @@ pub(super) struct Service<F> {
     pub(super) lifecycle: Lifecycle,
     pub(super) guests: Guests,
     pub(super) trace: Option<Arc<Trace>>,
+    /// The callbacks that are under way, if somebody wants to know them.
+    pub(super) callbacks: Option<Arc<Callbacks>>,
 }
 
 impl<F: Filter> Service<F> {
@@ -42,7 +45,18 @@ impl<F: Filter> Service<F> {
         let estimates = Estimates::default();
         let guests = Guests::new(options.allowance, Arc::clone(&log));
         let trace = trace.map(Arc::new);
-        Service { filter, options, log, output_settings, estimates, lifecycle, guests, trace }
+        let callbacks = options.callbacks_are_known().then(|| Arc::new(Callbacks::new()));
+        Service {
+            filter,
+            options,
+            log,
+            output_settings,
+            estimates,
+            lifecycle,
+            guests,
+            trace,
+            callbacks,
+        }
     }
 
     /// Whether a command's callback is too slow to run in a loop.

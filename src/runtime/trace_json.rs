@@ -57,7 +57,7 @@ fn event(out: &mut dyn Write, event: Event<'_>, shown: usize) -> Result {
             out.write_str(",\"event\":\"no_packet\"")?;
             arguments(out, shown, |each| each(Argument::Text(bytes)))
         }
-        Event::Enter(command) | Event::Return(command, _) => {
+        Event::Enter(command, _) | Event::Return(command, _) => {
             write!(out, ",\"event\":\"enter\",\"name\":\"{}\"", command.callback_name())
         }
         Event::Call(name, given, outcome) => {

@@ -44,7 +44,7 @@ fn event(out: &mut dyn Write, event: Event<'_>, shown: usize, took: std::time::D
             out.write_str("> no_packet ")?;
             quoted(out, bytes, shown)
         }
-        Event::Enter(command) => write!(out, "enter {}", command.callback_name()),
+        Event::Enter(command, _) => write!(out, "enter {}", command.callback_name()),
         Event::Return(command, result) => returned(out, command, result, took),
         Event::Call(name, given, outcome) => {
             write!(out, "call {name}(")?;

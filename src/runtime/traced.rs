@@ -4,10 +4,11 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::message::Message;
 use super::moment::{Heading, Moment};
-use super::output::SocketOutput;
 use super::trace::Trace;
-use crate::proto::describe::{client_address, macros};
+use crate::proto::command::Command;
+use crate::proto::describe::client_address;
 use crate::proto::response::Payload;
 use crate::session::{Event, Output, Report, SendError};
 use crate::sys::flags;
@@ -20,7 +21,8 @@ const WAITING_MAX: usize = 16 << 10;
 
 /// The way back to the MTA and to the log of a session that is traced.
 pub(super) struct Traced {
-    output: Arc<SocketOutput>,
+    output: Arc<dyn Output>,
+    session: u64,
     trace: Arc<Trace>,
     start: Instant,
     /// Held for moments, and while something is sent, but not while a callback runs.
@@ -29,10 +31,7 @@ pub(super) struct Traced {
 
 /// What is known of a session.
 struct State {
-    queue_id: Short<64>,
-    sender: Short<256>,
-    /// Macros have told of the message that MAIL begins.
-    announced: bool,
+    message: Message,
     /// When the running callback was called.
     entered: Option<Instant>,
     choice: Choice,
@@ -50,63 +49,46 @@ enum Choice {
     NotTraced,
 }
 
-/// A text of `N` bytes at most.
-struct Short<const N: usize> {
-    bytes: [u8; N],
-    len: usize,
-}
-
-impl<const N: usize> Short<N> {
-    const EMPTY: Short<N> = Short { bytes: [0; N], len: 0 };
-
-    fn set(&mut self, text: &[u8]) {
-        self.len = text.len().min(N);
-        self.bytes.iter_mut().zip(text).for_each(|(place, byte)| *place = *byte);
-    }
-
-    fn get(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
-}
-
 impl Traced {
     /// Has a session traced if it is of interest, and there is memory for it.
-    pub(super) fn begin(trace: &Arc<Trace>, output: &Arc<SocketOutput>) -> Arc<dyn Output> {
-        let plain = Arc::<SocketOutput>::clone(output);
-        if !trace.wants(output.session) {
-            return plain;
+    pub(super) fn begin(
+        trace: &Arc<Trace>,
+        session: u64,
+        output: Arc<dyn Output>,
+    ) -> Arc<dyn Output> {
+        if !trace.wants(session) {
+            return output;
         }
         let (traced, short) = flags::apart(|| {
             flags::begin();
             let time = time_of_day();
-            let traced = Traced::new(trace, output, &time);
+            let traced = Traced::new(trace, session, Arc::clone(&output), &time);
             traced.tell(&mut traced.state.lock(), &Moment::Begin(&time, trace.process()));
             (Arc::new(traced), flags::ran_short())
         });
-        if short { plain } else { traced }
+        if short { output } else { traced }
     }
 
-    fn new(trace: &Arc<Trace>, output: &Arc<SocketOutput>, time: &str) -> Traced {
+    fn new(trace: &Arc<Trace>, session: u64, output: Arc<dyn Output>, time: &str) -> Traced {
         let mut lines = String::new();
         let choice = match trace.asks_for_client() {
             true if lines.try_reserve_exact(WAITING_MAX).is_ok() => Choice::Open(lines, 0),
             true => Choice::NotTraced,
             false => Choice::Traced,
         };
-        let (queue_id, sender) = (Short::EMPTY, Short::EMPTY);
-        let capture = trace.capture(output.session, time);
-        let state = State { queue_id, sender, announced: false, entered: None, choice, capture };
-        let (output, trace) = (Arc::clone(output), Arc::clone(trace));
-        Traced { output, trace, start: Instant::now(), state: Mutex::new(state) }
+        let capture = trace.capture(session, time);
+        let state = State { message: Message::NONE, entered: None, choice, capture };
+        let (trace, state) = (Arc::clone(trace), Mutex::new(state));
+        Traced { output, session, trace, start: Instant::now(), state }
     }
 
     /// Writes a line, or keeps it until the client is known.
     fn tell(&self, state: &mut State, moment: &Moment<'_>) {
         let heading = Heading {
-            session: self.output.session,
+            session: self.session,
             at: self.start.elapsed(),
-            queue_id: state.queue_id.get(),
-            sender: state.sender.get(),
+            queue_id: state.message.queue_id(),
+            sender: state.message.sender(),
             shown: self.trace.shown,
         };
         match &mut state.choice {
@@ -144,29 +126,11 @@ impl Traced {
 
     /// Takes in what a packet tells of the client and the message.
     fn learn(&self, state: &mut State, letter: u8, payload: &[u8]) {
-        let is_macro = letter == b'D';
-        let of = if is_macro { payload.first().copied() } else { Some(letter) };
-        let begins = matches!(of, Some(b'C' | b'H' | b'M' | b'K'));
-        if begins && !(letter == b'M' && state.announced) {
-            state.queue_id.len = 0;
-            state.sender.len = 0;
-        }
-        state.announced = is_macro && of == Some(b'M');
-        match letter {
-            b'M' => state.sender.set(payload.split(|byte| *byte == 0).next().unwrap_or_default()),
-            b'D' => {
-                let id = macros(payload).find(|(name, _)| matches!(*name, b"i" | b"{i}"));
-                if let Some((_, id)) = id {
-                    state.queue_id.set(id);
-                }
-            }
-            // A capture has the whole session, or nothing of it.
-            b'C' if self.trace.asks_for_client()
-                && (state.capture.is_none() || matches!(state.choice, Choice::Open(..))) =>
-            {
-                self.choose(state, client_address(payload));
-            }
-            _ => {}
+        state.message.learn(letter, payload);
+        // A capture has the whole session, or nothing of it.
+        let open = state.capture.is_none() || matches!(state.choice, Choice::Open(..));
+        if letter == b'C' && self.trace.asks_for_client() && open {
+            self.choose(state, client_address(payload));
         }
     }
 
@@ -239,10 +203,14 @@ impl Output for Traced {
 
     fn report(&self, report: Report<'_>) {
         self.apart(|state| {
-            let text = report.text(self.output.session);
+            let text = report.text(self.session);
             self.tell(state, &Moment::Log(report.severity(), &text));
         });
         self.output.report(report);
+    }
+
+    fn callback(&self) -> Option<Command> {
+        self.output.callback()
     }
 
     fn debugs(&self, level: i32) -> bool {
@@ -262,7 +230,7 @@ impl Output for Traced {
             let mut took = Duration::ZERO;
             match event {
                 Event::Packet(letter, payload) => self.learn(state, letter, payload),
-                Event::Enter(_) => {
+                Event::Enter(..) => {
                     state.entered = Some(Instant::now());
                     // What it does and when it returns is told; that it was called follows from the packet.
                     return;
@@ -274,5 +242,6 @@ impl Output for Traced {
             }
             self.tell(state, &Moment::Event(event, took));
         });
+        self.output.note(event);
     }
 }

@@ -1,7 +1,7 @@
 //! A session at work: packets in, callbacks called in order, responses out.
 
 use super::core::{Flow, Session};
-use super::event::Event;
+use super::event::{Due, Event};
 use super::filter::Filter;
 use super::mistake::Mistake;
 use super::report::Report;
@@ -49,7 +49,20 @@ impl Session {
         if self.context.is_watched() {
             self.note_packet(command.letter(), bytes);
         }
-        self.dispatch(&Watched(filter), command, bytes)
+        let due = self.due(command);
+        self.dispatch(&Watched { filter, due }, command, bytes)
+    }
+
+    /// What the MTA waits for when it has sent a command.
+    fn due(&self, command: Command) -> Due {
+        let promised = self.agreement.protocol & !self.agreement.faked & command.no_reply_flag();
+        match command {
+            Command::Negotiate => Due::Agreement,
+            Command::Eom => Due::Verdict,
+            Command::Macro | Command::Quit | Command::Abort | Command::QuitNc => Due::Nothing,
+            _ if promised != 0 => Due::Silence,
+            _ => Due::Reply,
+        }
     }
 
     #[expect(clippy::inline_always, reason = "each packet's way; the other caller is cold")]
@@ -105,7 +118,7 @@ impl Session {
     /// Ends the session: the abort callback if a message is under way, then the close callback.
     pub fn finish<F: Filter>(&mut self, filter: &F) {
         if self.context.is_watched() {
-            self.end(&Watched(filter));
+            self.end(&Watched { filter, due: Due::Nothing });
         } else {
             self.end(filter);
         }

@@ -11,8 +11,8 @@ pub enum Event<'a> {
     Packet(u8, &'a [u8]),
     /// Bytes have come that are no packet.
     Bytes(&'a [u8]),
-    /// The callback that serves a command is called.
-    Enter(Command),
+    /// The callback that serves a command is called; what the MTA waits for meanwhile.
+    Enter(Command, Due),
     /// It has returned this.
     Return(Command, i32),
     /// The filter has called a function: its name and arguments, and what came of it.
@@ -30,4 +30,19 @@ pub enum Outcome<'a> {
     Status(Result<(), Why>),
     /// A value.
     Value(Argument<'a>),
+}
+
+/// What an MTA waits for while a callback runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// Nothing, and nothing comes of the callback: the session, or a message, has ended.
+    Nothing,
+    /// Nothing, as was negotiated; but what the callback returns may be a verdict.
+    Silence,
+    /// The answer to its offer.
+    Agreement,
+    /// A reply.
+    Reply,
+    /// The reply at the end of a message, before which there may be progress and changes.
+    Verdict,
 }

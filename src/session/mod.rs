@@ -29,7 +29,7 @@ mod watch;
 
 pub use context::Context;
 pub use core::{Flow, Session};
-pub use event::{Event, Outcome};
+pub use event::{Due, Event, Outcome};
 pub use filter::Filter;
 pub use mistake::{Mistake, Why};
 pub use output::{Output, SendError};

@@ -1,7 +1,7 @@
 //! A filter whose callbacks are watched.
 
 use super::context::Context;
-use super::event::Event;
+use super::event::{Due, Event};
 use super::filter::Filter;
 use crate::proto::address::Address;
 use crate::proto::command::Command;
@@ -9,15 +9,21 @@ use crate::proto::negotiate::{FilterTraits, Offer, Request};
 
 /// A filter whose callbacks are watched.
 #[derive(Debug)]
-pub(super) struct Watched<'a, F>(pub(super) &'a F);
+pub(super) struct Watched<'a, F> {
+    pub(super) filter: &'a F,
+    /// What the MTA waits for.
+    pub(super) due: Due,
+}
 
 impl<F: Filter> Watched<'_, F> {
     fn watch(&self, context: &Context, command: Command, call: impl FnOnce(&F) -> i32) -> i32 {
         if !context.is_watched() {
-            return call(self.0);
+            return call(self.filter);
         }
-        context.note(Event::Enter(command));
-        let result = call(self.0);
+        // A command may end the message before.
+        let ends = matches!(command, Command::Abort | Command::Quit);
+        context.note(Event::Enter(command, if ends { Due::Nothing } else { self.due }));
+        let result = call(self.filter);
         context.note(Event::Return(command, result));
         result
     }
@@ -25,11 +31,11 @@ impl<F: Filter> Watched<'_, F> {
 
 impl<F: Filter> Filter for Watched<'_, F> {
     fn traits(&self) -> FilterTraits {
-        self.0.traits()
+        self.filter.traits()
     }
 
     fn serves(&self, command: Command) -> bool {
-        self.0.serves(command)
+        self.filter.serves(command)
     }
 
     fn negotiate(&self, context: &Context, offer: &Offer, request: &mut Request) -> i32 {

@@ -103,6 +103,17 @@ impl Drop for Thread {
     }
 }
 
+/// The system's number of the calling thread, as a debugger shows it; `None` where threads have none.
+#[must_use]
+pub fn own_id() -> Option<u64> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        Some(rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs().into())
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    None
+}
+
 /// While it lives, the calling thread is not cancelled; a request waits.
 ///
 /// Cancellation ends frames without running what Rust has in them.

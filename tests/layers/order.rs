@@ -32,7 +32,7 @@ const ROWS: &[&[&str]] = &[
     // A session that is traced.
     &["traced"],
     // The way back to the MTA, and into a trace; the thread that waits for signals.
-    &["output", "signals", "trace", "watchdog"],
+    &["output", "running", "signals", "trace", "watchdog"],
     &["trace_capture", "trace_json", "trace_text"],
     &[
         "crew",
@@ -51,7 +51,7 @@ const ROWS: &[&[&str]] = &[
         "way",
     ],
     // Plain data of which others consist.
-    &["allowance", "news"],
+    &["allowance", "message", "news"],
 ];
 
 /// Path of a file from the root of the package, with its name in the table.
