@@ -2,7 +2,7 @@
 
 use compliance::filter::{Socket, apply, compiled};
 use compliance::milter_try::{LINKED, command};
-use compliance::milters::{file, left_out};
+use compliance::milters::{file, left_out, lose_resolver};
 use compliance::mta::Kind;
 use compliance::{Linkage, Mta, Packages, Probe, root};
 use std::process::{Command, Output};
@@ -112,4 +112,15 @@ fn the_milter_of_sendmail_is_taken_from_its_configuration() {
     of_settings(Kind::Sendmail, |mta, command| {
         command.arg("--sendmail-cf").arg(mta.dir().join("sendmail.cf")).arg("filter1");
     });
+}
+
+#[test]
+fn a_check_ends_although_the_resolver_does_not_answer() {
+    let mut command = Command::new(compliance::milter_try::program().unwrap());
+    command.args(["--check", "inet:8891@filter.example", "--timeout", "0.3"]);
+    lose_resolver(&mut command).unwrap();
+    let (line, status) = run(command);
+    assert_eq!(status, Some(2), "{line}");
+    let told = "CRITICAL inet:8891@filter.example no answer within 0.3 s | time=";
+    assert!(line.starts_with(told), "{line}");
 }

@@ -4,6 +4,7 @@
 //! unix:/path  local:/path  /path
 //! inet:port   inet:port@host   inet:port@[192.0.2.1]
 //! inet6:port  inet6:port@host  inet6:port@[::1]
+//! abstract:name
 //! ```
 
 use std::fmt;
@@ -14,7 +15,8 @@ use std::str::FromStr;
 pub const GRAMMAR: &str = concat!(
     "    unix:/path            a unix socket (also local:/path, or the path alone)\n",
     "    inet:port@host        IPv4, host name or [address]; inet:port means this machine\n",
-    "    inet6:port@host       IPv6, host name or [address]; inet6:port means this machine"
+    "    inet6:port@host       IPv6, host name or [address]; inet6:port means this machine\n",
+    "    abstract:name         a unix socket without a file (Linux)"
 );
 
 /// Where a milter listens.
@@ -22,6 +24,8 @@ pub const GRAMMAR: &str = concat!(
 pub enum ConnSpec {
     /// A unix socket.
     Unix(PathBuf),
+    /// A unix socket by a name that is not a file's.
+    Abstract(String),
     /// IPv4, with the host if one was given.
     Inet {
         /// TCP port.
@@ -67,7 +71,7 @@ impl ConnSpec {
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         match self {
-            ConnSpec::Unix(_) => None,
+            ConnSpec::Unix(_) | ConnSpec::Abstract(_) => None,
             ConnSpec::Inet { host, .. } => Some(host.as_deref().unwrap_or("127.0.0.1")),
             ConnSpec::Inet6 { host, .. } => Some(host.as_deref().unwrap_or("::1")),
         }
@@ -84,7 +88,7 @@ impl FromStr for ConnSpec {
             let hint = if name.starts_with('/') {
                 format!("a path that contains ':' must be written unix:{text}")
             } else {
-                format!("no protocol \"{name}\" (unix, local, inet, inet6)")
+                format!("no protocol \"{name}\" (unix, local, inet, inet6, abstract)")
             };
             return Err(fail(hint));
         };
@@ -93,6 +97,12 @@ impl FromStr for ConnSpec {
                 return Err(fail("the path is missing".to_owned()));
             }
             return Ok(ConnSpec::Unix(PathBuf::from(address)));
+        }
+        if proto == Proto::Abstract {
+            if address.is_empty() {
+                return Err(fail("the name is missing".to_owned()));
+            }
+            return Ok(ConnSpec::Abstract(address.to_owned()));
         }
         let (port, host) = parse_address(address).map_err(fail)?;
         Ok(match proto {
@@ -106,6 +116,7 @@ impl fmt::Display for ConnSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, port, host) = match self {
             ConnSpec::Unix(path) => return write!(f, "unix:{}", path.display()),
+            ConnSpec::Abstract(name) => return write!(f, "abstract:{name}"),
             ConnSpec::Inet { port, host } => ("inet", port, host),
             ConnSpec::Inet6 { port, host } => ("inet6", port, host),
         };
@@ -122,6 +133,7 @@ enum Proto {
     Unix,
     Inet,
     Inet6,
+    Abstract,
 }
 
 impl Proto {
@@ -130,6 +142,7 @@ impl Proto {
             "unix" | "local" | "" => Some(Proto::Unix),
             "inet" => Some(Proto::Inet),
             "inet6" => Some(Proto::Inet6),
+            "abstract" => Some(Proto::Abstract),
             _ => None,
         }
     }
@@ -202,6 +215,7 @@ mod tests {
         assert_eq!(parse(":/run/x"), unix("/run/x"));
         let inet =
             |port, host: Option<&str>| ConnSpec::Inet { port, host: host.map(str::to_owned) };
+        assert_eq!(parse("abstract:a b"), ConnSpec::Abstract("a b".to_owned()));
         assert_eq!(parse("inet:8891"), inet(8891, None));
         assert_eq!(parse("inet:8891@localhost"), inet(8891, Some("localhost")));
         assert_eq!(parse("inet:1@[192.0.2.1]"), inet(1, Some("192.0.2.1")));
@@ -222,6 +236,7 @@ mod tests {
     fn errors_say_what_is_wrong_and_what_was_meant() {
         for (text, problem) in [
             ("unix:", "path is missing"),
+            ("abstract:", "name is missing"),
             ("tcp:25@localhost", "no protocol \"tcp\""),
             ("/run/a:b", "must be written unix:/run/a:b"),
             ("inet:localhost:8891", "write 8891@localhost"),
@@ -241,7 +256,7 @@ mod tests {
 
     #[test]
     fn specifications_are_recognised_among_other_words() {
-        for text in ["unix:/x", "inet:25", "Local:/x", "inet6:25@[::1]"] {
+        for text in ["unix:/x", "inet:25", "Local:/x", "inet6:25@[::1]", "abstract:x"] {
             assert!(ConnSpec::looks_like(text), "{text}");
         }
         for text in ["/x", "-p", "unix:", "http://x", "a:b"] {

@@ -1,6 +1,7 @@
 //! milter-try and whole sessions with milters by script, in one program.
 
 mod capture;
+mod check;
 mod launch;
 mod look;
 mod milter_try;

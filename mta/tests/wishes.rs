@@ -221,25 +221,3 @@ fn the_socket_is_taken_from_an_mtas_settings() {
     assert_eq!(status(&output), 10, "{}", stderr(&output));
     assert!(stdout(&output).contains("negotiate  version 2,"), "{}", stdout(&output));
 }
-
-#[test]
-fn a_check_is_one_line_and_a_status() {
-    let (_directory, spec) = listen::<&str>(&[]);
-    let output = milter_try(&["--check", &spec]).output().unwrap();
-    let line = stdout(&output);
-    assert_eq!(status(&output), 0, "{line}");
-    assert!(line.starts_with(&format!("OK {spec} ")) && line.contains(": version 6, "), "{line}");
-    let (_directory, silent) = listen(&["O="]);
-    let (_directory2, wrong) = listen(&["O=c"]);
-    for (spec, code, problem) in [
-        ("unix:/no/such", 69, "FAILED cannot connect to unix:/no/such: No such file"),
-        (silent.as_str(), 70, "negotiation: no reply within 0.1 s"),
-        (wrong.as_str(), 70, "negotiation: reply 'c' where the answer"),
-    ] {
-        let output = milter_try(&["--check", spec, "--timeout", "0.1"]).output().unwrap();
-        let line = stdout(&output);
-        assert_eq!((status(&output), line.lines().count()), (code, 1), "{line}");
-        assert!(line.starts_with("FAILED ") && line.contains(problem), "{line}");
-        assert_eq!(stderr(&output), "");
-    }
-}

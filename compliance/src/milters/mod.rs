@@ -101,6 +101,13 @@ pub fn redirect_exec(command: &mut Command, from: &str, to: &Path) -> Result<()>
     Ok(())
 }
 
+/// Has the command wait for ever for the address of any name.
+pub fn lose_resolver(command: &mut Command) -> Result<()> {
+    let shim = compile("deaf_resolver.c", "deaf_resolver.so", &["-shared", "-fPIC"])?;
+    preload(command, &shim);
+    Ok(())
+}
+
 /// Lines of a script's trace by their first word, which names the session.
 pub fn trace_of(file: &Path) -> Result<Vec<String>> {
     let text = std::fs::read(file).map_err(|e| Error::new(file.display(), e))?;

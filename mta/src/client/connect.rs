@@ -3,7 +3,6 @@
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::{Timeout, set_socket_timeout, set_tcp_nodelay};
@@ -14,15 +13,15 @@ use crate::spec::ConnSpec;
 /// Connects; TCP sockets get `TCP_NODELAY`, so that writes are not held back by the kernel.
 pub(super) fn open(spec: &ConnSpec, timeout: Duration) -> io::Result<OwnedFd> {
     match spec {
-        ConnSpec::Unix(path) => open_unix(path, timeout),
+        ConnSpec::Unix(path) => open_unix(&SocketAddrUnix::new(path.as_path())?, timeout),
+        ConnSpec::Abstract(name) => open_unix(&without_file(name)?, timeout),
         ConnSpec::Inet { port, .. } => open_tcp(spec, *port, timeout, SocketAddr::is_ipv4),
         ConnSpec::Inet6 { port, .. } => open_tcp(spec, *port, timeout, SocketAddr::is_ipv6),
     }
 }
 
 /// Connects to a unix socket; a full backlog makes the call wait, so it gets a bound.
-fn open_unix(path: &Path, timeout: Duration) -> io::Result<OwnedFd> {
-    let address = SocketAddrUnix::new(path)?;
+fn open_unix(address: &SocketAddrUnix, timeout: Duration) -> io::Result<OwnedFd> {
     let socket = rustix::net::socket_with(
         AddressFamily::UNIX,
         SocketType::STREAM,
@@ -30,7 +29,7 @@ fn open_unix(path: &Path, timeout: Duration) -> io::Result<OwnedFd> {
         None,
     )?;
     set_socket_timeout(&socket, Timeout::Send, Some(at_least_a_millisecond(timeout)))?;
-    match rustix::net::connect(&socket, &address) {
+    match rustix::net::connect(&socket, address) {
         Ok(()) => Ok(socket),
         Err(rustix::io::Errno::AGAIN) => Err(io::Error::new(
             io::ErrorKind::TimedOut,
@@ -38,6 +37,17 @@ fn open_unix(path: &Path, timeout: Duration) -> io::Result<OwnedFd> {
         )),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The address of a unix socket that has a name in place of a file.
+#[cfg(target_os = "linux")]
+fn without_file(name: &str) -> io::Result<SocketAddrUnix> {
+    Ok(SocketAddrUnix::new_abstract_name(name.as_bytes())?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn without_file(_: &str) -> io::Result<SocketAddrUnix> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "there are abstract sockets on Linux only"))
 }
 
 /// Tries every address of the host that has the right family.

@@ -63,6 +63,7 @@ fn serve(spec: &ConnSpec, script: &Script) {
                 thread::spawn(move || script.serve(stream.expect("a connection")));
             }
         }
+        ConnSpec::Abstract(_) => panic!("no abstract sockets"),
         ConnSpec::Inet { port, .. } | ConnSpec::Inet6 { port, .. } => {
             let host = spec.host().expect("a host");
             let ipv6 = matches!(spec, ConnSpec::Inet6 { .. });

@@ -38,7 +38,7 @@ use status::{Failure, Status};
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    let json = options::wants_json(&arguments);
+    let (json, checks) = (options::wants_json(&arguments), options::wants_check(&arguments));
     let result = match options::parse(arguments) {
         Ok(Request::Help) => {
             put(include_str!("help.txt"));
@@ -54,6 +54,11 @@ fn main() -> ExitCode {
             0
         }),
         Ok(Request::Run(options)) => run::run(&options).map(Status::code),
+        Err(failure) if checks => {
+            let (status, line) = check::misunderstood(&failure);
+            put(&line);
+            Ok(status.code())
+        }
         Err(failure) => {
             if json {
                 let (code, text) = (failure.status.code(), Some(failure.message.as_str()));

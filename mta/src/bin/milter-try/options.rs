@@ -31,6 +31,14 @@ pub(crate) fn wants_json(arguments: &[OsString]) -> bool {
     arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json")
 }
 
+/// Whether the outcome is to be one line for a monitoring system, likewise.
+pub(crate) fn wants_check(arguments: &[OsString]) -> bool {
+    let name =
+        |word: &OsString| word.to_str().map(|word| word.split('=').next() == Some("--check"));
+    let check = |word: &OsString| name(word) == Some(true);
+    arguments.iter().take_while(|word| *word != "--").any(check)
+}
+
 /// What options say that has an effect only once all are read.
 #[derive(Default)]
 struct Later {
@@ -172,6 +180,10 @@ fn finish(options: &mut Options, later: Later) {
     }
     if let Some(bound) = later.timeout {
         options.profile.timeouts = Timeouts::uniform(bound);
+        if matches!(options.task, Task::Check) {
+            // For all of it.
+            options.wait = Some(bound);
+        }
     }
     if options.rcpt.is_empty() {
         options.rcpt.push("recipient@example.net".to_owned());

@@ -78,6 +78,7 @@ impl std::fmt::Display for Ending {
 pub(crate) fn listeners(spec: &ConnSpec) -> Vec<Pid> {
     let inodes = match spec {
         ConnSpec::Unix(path) => unix_inodes(path),
+        ConnSpec::Abstract(name) => unix_inodes(Path::new(&format!("@{name}"))),
         ConnSpec::Inet { port, .. } => tcp_inodes("/proc/net/tcp", *port),
         ConnSpec::Inet6 { port, .. } => tcp_inodes("/proc/net/tcp6", *port),
     };

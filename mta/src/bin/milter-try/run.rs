@@ -25,7 +25,7 @@ const DEATH: Duration = Duration::from_secs(1);
 /// Does what the command line says.
 pub(crate) fn run(options: &Options) -> Result<Status, Failure> {
     paint::choose(options.color);
-    if let (Task::Check, Some(spec), false) = (&options.task, &options.connect, options.json) {
+    if let (Task::Check, Some(spec)) = (&options.task, &options.connect) {
         let (status, line) = check::check(spec, options.profile, options.wait);
         if !options.quiet {
             put(&line);

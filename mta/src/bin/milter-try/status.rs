@@ -4,7 +4,8 @@ use std::fmt;
 
 use milter_mta::session::Verdict;
 
-/// How the program ends. The numbers from 64 are those of `sysexits.h`.
+/// How the program ends. The numbers from 64 are those of `sysexits.h`, those of a check those of monitoring
+/// plugins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
     /// All messages met this verdict or a milder one.
@@ -23,6 +24,10 @@ pub(crate) enum Status {
     Protocol,
     /// The system refused something.
     System,
+    /// Of a check: the milter does not answer.
+    Critical,
+    /// Of a check: nothing could be asked.
+    Unknown,
 }
 
 impl Status {
@@ -41,6 +46,8 @@ impl Status {
             Status::Unavailable => 69,
             Status::Protocol => 70,
             Status::System => 71,
+            Status::Critical => 2,
+            Status::Unknown => 3,
         }
     }
 }

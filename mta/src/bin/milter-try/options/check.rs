@@ -17,6 +17,7 @@ pub(super) fn check(options: &Options) -> Result<(), Failure> {
         Task::Replay(_) if played => Err(Failure::usage(
             "--replay plays what is in the capture: no messages, --count or --sessions beside it",
         )),
+        Task::Check if options.json => Err(Failure::usage("--check prints one line, no --json")),
         Task::Check if played || options.record.is_some() => {
             Err(Failure::usage("--check plays no messages: use --connect for that"))
         }
