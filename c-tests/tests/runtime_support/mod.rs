@@ -275,8 +275,10 @@ impl Description {
         let mut fds: Vec<String> = value("fds=").split(',').map(str::to_owned).collect();
         fds.retain(|fd| !fd.is_empty());
         fds.sort();
+        let threads: usize = value("threads=").parse().unwrap();
         Description {
-            threads: value("threads=").parse::<usize>().unwrap() - sanitizer_threads(),
+            // A sanitizer's own begins with the first one that is started.
+            threads: (threads - sanitizer_threads()).max(1),
             fds,
             stop_signals_blocked: value("blocked=") != "0",
         }
