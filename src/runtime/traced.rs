@@ -213,6 +213,10 @@ impl Output for Traced {
         self.output.callback()
     }
 
+    fn overran(&self) -> Option<Result<(), SendError>> {
+        self.output.overran()
+    }
+
     fn debugs(&self, level: i32) -> bool {
         self.output.debugs(level)
     }

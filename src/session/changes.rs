@@ -26,7 +26,7 @@ impl Context {
         if payload.len() > self.max_data_size() && !planted(Bug::ChangeTooLong) {
             return Err(Refused::TooLong(payload.len().try_into().unwrap_or(u32::MAX)));
         }
-        self.output.send(letter, payload, now).map_err(|_| Refused::Send)
+        self.output.send(letter, payload, now).map_err(|_| self.unsent())
     }
 
     /// Appends a header (`smfi_addheader`).

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::event::Event;
-use super::output::Output;
+use super::output::{Output, SendError};
 use super::refused::{Refused, Wrong};
 use crate::proto::codes::MACRO_STAGES;
 use crate::proto::macros::Macros;
@@ -38,6 +38,8 @@ pub(super) struct Inner {
     pub(super) granted: u32,
     /// Whether the end of a message is being processed, so that it may be changed.
     pub(super) changeable: bool,
+    /// The callback that has just returned had run for too long, see [`Output::overran`].
+    pub(super) overran: Option<Result<(), SendError>>,
     /// Mistakes of the filter that were told, as bits by kind.
     pub(super) told: u8,
 }
@@ -130,6 +132,7 @@ impl Context {
         text: Option<&[u8]>,
     ) -> Result<(), Refused> {
         let reply = reply::single(code, enhanced, text).map_err(Refused::Reply)?;
+        self.in_time()?;
         let old = self.lock().reply.replace(reply.into_boxed_slice());
         if planted(Bug::ReplyLeaked) {
             std::mem::forget(old);
@@ -148,6 +151,7 @@ impl Context {
         lines: &[&[u8]],
     ) -> Result<(), Refused> {
         let reply = reply::multi(code, enhanced, lines).map_err(Refused::Reply)?;
+        self.in_time()?;
         self.lock().reply = Some(reply.into_boxed_slice());
         Ok(())
     }
@@ -170,6 +174,7 @@ impl Context {
     /// There is no such stage, or it has a list already.
     pub fn set_symbol_list(&self, stage: i32, list: &[u8]) -> Result<(), Refused> {
         let stage = usize::try_from(stage).map_err(|_| Refused::Argument(Wrong::MacroStage))?;
+        self.in_time()?;
         let mut inner = self.lock();
         let lists = inner.lists.get_or_insert_default();
         let slot = lists.get_mut(stage).ok_or(Refused::Argument(Wrong::MacroStage))?;

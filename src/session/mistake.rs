@@ -38,7 +38,9 @@ impl Mistake {
             Mistake::Refused(_, Refused::Right(_), _) => 1,
             Mistake::Refused(_, Refused::Argument(_) | Refused::TooLong(_), _) => 2,
             Mistake::Refused(_, Refused::Reply(ReplyError::Memory), _)
-            | Mistake::Refused(_, Refused::Send | Refused::Memory, _) => return None,
+            | Mistake::Refused(_, Refused::Send | Refused::Late | Refused::Memory, _) => {
+                return None;
+            }
             Mistake::Refused(_, Refused::Reply(_) | Refused::AlreadySet, _) => 3,
             Mistake::ReplyClass(..) => 4,
             Mistake::LineBreak(..) => 5,
@@ -125,6 +127,7 @@ impl Display for Why {
                 ReplyError::Memory => "memory has run out",
             },
             Refused::Send => "the MTA can't be written to",
+            Refused::Late => "the callback has run for too long (see LIBMILTER_CALLBACK_LIMIT)",
             Refused::Memory => "memory has run out",
         })
     }

@@ -19,10 +19,12 @@ mod mistake;
 mod negotiation;
 mod origin;
 mod output;
+mod overrun;
 mod refused;
 mod report;
 mod respond;
 mod settled;
+mod slow;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -35,3 +37,4 @@ pub use mistake::{Mistake, Why};
 pub use output::{Output, SendError};
 pub use refused::{Refused, Wrong};
 pub use report::{Report, Severity};
+pub use slow::{Fate, Slow};

@@ -11,7 +11,11 @@ impl Session {
     /// Answers an offer with what holds from now on.
     #[cold]
     pub(super) fn negotiate<F: Filter>(&mut self, filter: &F, payload: &[u8]) -> Flow {
-        match self.agreed(filter, payload) {
+        let agreed = self.agreed(filter, payload);
+        if self.context.take_overrun().is_some() {
+            return Flow::Close;
+        }
+        match agreed {
             Ok(agreement) => self.agreement = agreement,
             Err(error) => {
                 let flow = self.give_up(Report::Negotiate(error));

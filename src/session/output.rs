@@ -29,6 +29,12 @@ pub trait Output: Send + Sync {
         None
     }
 
+    /// Whether the callback that runs, or has just returned, has run for too long: nothing more of it is
+    /// sent, and if the MTA waited for a reply, it was sent a temporary failure. What came of that.
+    fn overran(&self) -> Option<Result<(), SendError>> {
+        None
+    }
+
     /// Whether debug output of this level was asked for (`smfi_setdbg`).
     fn debugs(&self, level: i32) -> bool;
 

@@ -15,6 +15,8 @@ pub enum Refused {
     Right(u32),
     /// The MTA could not be written to.
     Send,
+    /// The callback has run for too long, and its MTA has been answered.
+    Late,
     /// A list for this stage is set already.
     AlreadySet,
     /// The reply breaks a rule.

@@ -1,6 +1,7 @@
 //! What a session tells the operator, and in which words.
 
 use super::mistake::Mistake;
+use super::slow::Slow;
 use crate::proto::address::AddressError;
 use crate::proto::command::Command;
 use crate::proto::foreign;
@@ -65,6 +66,8 @@ pub enum Report<'a> {
     ThreadEnded(Command),
     /// The system has no memory for what the session needs.
     NoMemory,
+    /// A callback takes long, or has.
+    Slow(&'a Slow<'a>),
     /// A bug in this library was contained: what panicked.
     Panic(&'a str),
 }
@@ -81,6 +84,8 @@ impl Report<'_> {
             | Report::WriteTimeout(_)
             | Report::Write(_) => Severity::Warning,
             Report::LostInMessage | Report::Mistake(..) => Severity::Info,
+            Report::Slow(slow) if slow.is_over() => Severity::Info,
+            Report::Slow(_) => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -152,6 +157,7 @@ impl Report<'_> {
                 "{} has ended its thread (pthread_exit or cancellation), and with it the session",
                 command.callback_name()
             )),
+            Report::Slow(slow) => in_session(slow.text()),
             Report::NoMemory => in_session("memory has run out; closing the connection".to_owned()),
             Report::Panic(what) => in_session(format!(
                 "internal error: {what}; the MTA gets a temporary failure, please report this bug"

@@ -60,6 +60,9 @@ impl Session {
 
     #[inline(never)]
     fn respond_otherwise(&mut self, command: Command, result: i32, callback: Command) -> Flow {
+        if let Some(told) = self.context.take_overrun() {
+            return self.after_overrun(command, told);
+        }
         if self.agreement.protocol & command.no_reply_flag() != 0 {
             return self.keep_silent(command, result, callback);
         }
@@ -128,7 +131,7 @@ impl Session {
     }
 
     /// Moves to the state that a result leads to.
-    fn conclude(&mut self, command: Command, result: i32, reply: Option<Box<[u8]>>) {
+    pub(super) fn conclude(&mut self, command: Command, result: i32, reply: Option<Box<[u8]>>) {
         match result {
             status::ACCEPT => self.settle(result, reply),
             // These concern one recipient or one command, not the message.

@@ -9,6 +9,7 @@ mod ending;
 mod mistakes;
 mod negotiation;
 mod order;
+mod overrun;
 mod random;
 mod replies;
 mod settled;

@@ -4,6 +4,7 @@ use super::context::Context;
 use super::event::{Due, Event};
 use super::filter::Filter;
 use crate::proto::address::Address;
+use crate::proto::codes::status;
 use crate::proto::command::Command;
 use crate::proto::negotiate::{FilterTraits, Offer, Request};
 
@@ -25,7 +26,7 @@ impl<F: Filter> Watched<'_, F> {
         context.note(Event::Enter(command, if ends { Due::Nothing } else { self.due }));
         let result = call(self.filter);
         context.note(Event::Return(command, result));
-        result
+        if context.has_overrun() { status::TEMPFAIL } else { result }
     }
 }
 
@@ -54,7 +55,7 @@ impl<F: Filter> Filter for Watched<'_, F> {
         let mut called = None;
         let result = self.watch(context, command, |f| {
             called = f.envelope(context, command, strings);
-            called.unwrap_or(crate::proto::codes::status::TEMPFAIL)
+            called.unwrap_or(status::TEMPFAIL)
         });
         called.map(|_| result)
     }

@@ -4,7 +4,7 @@ use crate::text::{files, root};
 use std::fs;
 
 /// Words of the sources that are not logged: debug output goes to standard output.
-const NOT_LOGGED: [&str; 9] = [
+const NOT_LOGGED: [&str; 10] = [
     "abort: cur {} cmd {command:?}",
     "cmd={command:?}, buf=NULL",
     "cmd '{}' unknown",
@@ -12,6 +12,7 @@ const NOT_LOGGED: [&str; 9] = [
     "milter_negotiate: mta_actions=0x{:x}, mta_flags=0x{:x} actions=0x{:x}, flags=0x{:x}",
     // Told by nobody: why it failed has been told.
     "the MTA can't be written to",
+    "the callback has run for too long (see LIBMILTER_CALLBACK_LIMIT)",
     // Looked for in what the system and peers say.
     " (os error",
     "PRI * HTTP/2",
