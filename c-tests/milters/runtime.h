@@ -260,6 +260,25 @@ static void make_calls(SMFICTX *ctx)
 	smfi_progress(ctx);
 }
 
+/* Changes the message, waits, and tells what the calls give that it makes after that. */
+static sfsistat come_late(SMFICTX *ctx, const char *id, const char *pipe)
+{
+	unsigned char body[] = "body";
+	int results[6];
+
+	smfi_addheader(ctx, "X-Before", "early");
+	emit("%s blocked", id);
+	wait_for_pipe(pipe);
+	results[0] = smfi_addheader(ctx, "X-After", "late");
+	results[1] = smfi_replacebody(ctx, body, sizeof body - 1);
+	results[2] = smfi_insheader(ctx, 0, "X-First", "late");
+	results[3] = smfi_progress(ctx);
+	results[4] = smfi_setreply(ctx, "451", "4.7.1", "late");
+	results[5] = smfi_setpriv(ctx, smfi_getpriv(ctx));
+	emit("%s late %d %d %d %d %d %d", id, results[0], results[1], results[2], results[3], results[4], results[5]);
+	return SMFIS_ACCEPT;
+}
+
 /* Does what a session was told to do in a callback; the result is the callback's. */
 static sfsistat perform(SMFICTX *ctx, const char *id, const char *task)
 {
@@ -270,7 +289,9 @@ static sfsistat perform(SMFICTX *ctx, const char *id, const char *task)
 		emit("%s blocked", id);
 		wait_for_pipe(rest);
 		emit("%s released", id);
-	} else if (strncmp(task, "barrier ", 8) == 0)
+	} else if (strncmp(task, "late ", 5) == 0)
+		return come_late(ctx, id, rest);
+	else if (strncmp(task, "barrier ", 8) == 0)
 		barrier(atoi(rest));
 	else if (strncmp(task, "exec ", 5) == 0)
 		run_program(id, rest);

@@ -55,6 +55,7 @@ mod runtime_mixed;
 mod runtime_own_threads;
 mod runtime_peers;
 mod runtime_scale;
+mod runtime_slow;
 mod runtime_stop;
 mod runtime_strangers;
 mod runtime_stress;

@@ -15,6 +15,8 @@ mod concurrency;
 mod leave;
 #[path = "runtime_peers.rs"]
 mod peers;
+#[path = "runtime_slow.rs"]
+mod slow;
 #[path = "runtime_stop.rs"]
 mod stop;
 #[path = "runtime_stress.rs"]

@@ -20,6 +20,8 @@ mod news;
 #[path = "../../src/runtime/options.rs"]
 mod options;
 mod output;
+#[path = "../../src/runtime/patience.rs"]
+mod patience;
 #[path = "../../src/runtime/pool.rs"]
 mod pool;
 mod pools;

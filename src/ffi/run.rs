@@ -11,7 +11,7 @@ use super::socket;
 use super::trace::trace;
 use super::types::MI_SUCCESS;
 use super::variables::{
-    allowance, manager, max_threads, quiet_probes, signals, stop_limit, threads,
+    allowance, manager, max_threads, patience, quiet_probes, signals, stop_limit, threads,
 };
 use crate::proto::printable::quote;
 use crate::runtime::{Control, Level, Log, Options, ServeError, Threads, serve};
@@ -64,6 +64,7 @@ fn run() -> Result<(), Failed> {
     let (max_threads, threads) = (max_threads(&log), threads(&log));
     let stop_limit = stop_limit(&log);
     let (allowance, quiet_probes) = (allowance(&log), quiet_probes(&log));
+    let patience = patience(&log);
     let manager = manager(&log);
     let options = {
         let settings = SETTINGS.lock();
@@ -75,6 +76,7 @@ fn run() -> Result<(), Failed> {
             threads,
             stop_limit,
             allowance,
+            patience,
             signals,
             quiet_probes,
             manager,

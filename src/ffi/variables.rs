@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::net::listener::{ListenError, Takeover};
 use crate::net::rights::Rights;
 use crate::proto::printable::quote;
-use crate::runtime::{Allowance, Log, STOP_LIMIT, Surplus, Threads};
+use crate::runtime::{Allowance, Log, Patience, STOP_LIMIT, Surplus, Threads};
 use crate::sys::environment::{Setting, ignored, setting};
 use crate::sys::log::{Priority, choose, is_chosen};
 use crate::sys::manager::Manager;
@@ -55,6 +55,17 @@ pub(super) fn allowance(log: &Log) -> Allowance {
         bytes: limit("LIBMILTER_MAX_SESSION_BYTES"),
         first_packet: seconds.map(|seconds| Duration::from_secs(seconds.into())),
         surplus: surplus(log),
+    }
+}
+
+/// How long callbacks may take; as long as they like by default.
+pub(super) fn patience(log: &Log) -> Patience {
+    let seconds = |name| positive::<u32>(name, log, "no limit is set");
+    let span = |name| seconds(name).map(|seconds| Duration::from_secs(seconds.into()));
+    Patience {
+        warn: span("LIBMILTER_CALLBACK_WARN"),
+        progress: span("LIBMILTER_PROGRESS"),
+        limit: span("LIBMILTER_CALLBACK_LIMIT"),
     }
 }
 

@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::attended::Attended;
 use super::lifecycle::{LINGER, Phase};
 use super::options::Limits;
 use super::output::SocketOutput;
@@ -214,7 +215,7 @@ fn listened<F: Filter>(service: &Service<F>, socket: &Arc<SocketOutput>) -> Arc<
         output = Traced::begin(trace, session, output);
     }
     if let Some(callbacks) = &service.callbacks {
-        output = callbacks.attend(session, output);
+        output = Attended::begin(callbacks, socket, output);
     }
     output
 }

@@ -13,7 +13,9 @@
 //! any time, so its callbacks never run on two threads at once.
 
 mod accept;
+mod agenda;
 mod allowance;
+mod attended;
 mod conduct;
 mod connection;
 mod crew;
@@ -33,8 +35,10 @@ mod moment;
 mod news;
 mod options;
 mod output;
+mod overdue;
 mod own_thread;
 mod partial;
+mod patience;
 mod placement;
 mod pool;
 mod receive;
@@ -46,6 +50,7 @@ mod signals;
 mod slots;
 mod spare;
 mod stop;
+mod subject;
 mod supervisor;
 mod tenure;
 mod trace;
@@ -62,6 +67,7 @@ mod work;
 pub use allowance::{Allowance, Surplus};
 pub use log::{Log, panicked};
 pub use options::{Options, STOP_LIMIT, Threads};
+pub use patience::Patience;
 pub use serve::{ServeError, serve};
 pub use stop::{Control, Level, Running};
 pub use trace::{Format, Trace, Traces};

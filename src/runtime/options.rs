@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use super::allowance::Allowance;
+use super::patience::Patience;
 use crate::sys::manager::Manager;
 
 /// Time between two looks whether the filter has closed descriptors of the run: while there is traffic,
@@ -37,6 +38,8 @@ pub struct Options {
     pub stop_limit: Duration,
     /// What peers may use.
     pub allowance: Allowance,
+    /// How long callbacks may take.
+    pub patience: Patience,
     /// Whether HUP, TERM and INT stop the run.
     pub signals: bool,
     /// A connection on which nothing comes reaches no callback.
@@ -82,7 +85,7 @@ impl Options {
 
     /// Whether somebody looks at the callbacks that are under way.
     pub(super) fn callbacks_are_known(&self) -> bool {
-        false
+        self.patience.ends()
     }
 
     /// When, since the request, a stop breaks off messages in hand.
@@ -101,6 +104,7 @@ impl Options {
     /// Time between two looks at the clock while there are sessions.
     pub(super) fn beat(&self) -> Option<Duration> {
         let Limits { packet, first, .. } = self.limits();
-        packet.into_iter().chain(first).min().map(|limit| (limit / BEATS).clamp(BEAT_MIN, BEAT_MAX))
+        let all = packet.into_iter().chain(first).chain(self.patience.limit);
+        all.min().map(|limit| (limit / BEATS).clamp(BEAT_MIN, BEAT_MAX))
     }
 }

@@ -157,6 +157,29 @@ impl SocketOutput {
         free
     }
 
+    /// Whether a sign of life for the MTA goes out at once: it reads what it is sent. For who holds back all
+    /// others that send.
+    #[cold]
+    pub(super) fn takes_more(&self) -> bool {
+        let held = self.held.lock();
+        let free = self.way.is(Way::Free);
+        free && held.as_ref().is_none_or(|packets| packets.len() < HELD_MAX / 2)
+    }
+
+    /// Whether something is kept for the MTA although what fits has been sent. As
+    /// [`SocketOutput::takes_more`].
+    #[cold]
+    pub(super) fn keeps_after_flush(&self) -> bool {
+        self.hold_no_more();
+        self.bytes_kept() > 0
+    }
+
+    /// Ends the connection, while a callback runs that is not waited for.
+    #[cold]
+    pub(super) fn cut(&self) {
+        cut(&self.socket);
+    }
+
     /// Whether a callback waits for the MTA to read.
     pub(super) fn is_awaited(&self) -> bool {
         self.way.is(Way::Awaited)

@@ -45,7 +45,8 @@ impl<F: Filter> Service<F> {
         let estimates = Estimates::default();
         let guests = Guests::new(options.allowance, Arc::clone(&log));
         let trace = trace.map(Arc::new);
-        let callbacks = options.callbacks_are_known().then(|| Arc::new(Callbacks::new()));
+        let callbacks = options.callbacks_are_known();
+        let callbacks = callbacks.then(|| Arc::new(Callbacks::new(options.patience, control)));
         Service {
             filter,
             options,

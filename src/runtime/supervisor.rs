@@ -14,7 +14,7 @@ use super::run::{Run, Work};
 use super::stop::Level;
 use super::watchdog::Watchdog;
 use crate::session::Filter;
-use crate::sys::clock;
+use crate::sys::clock::{self, Time};
 use crate::sys::log::Priority;
 use crate::sys::poller::{Events, Poller, Timeout, Watch};
 
@@ -217,7 +217,10 @@ impl<F: Filter + 'static> Supervisor<F> {
         let retry = short.then_some(SHORT_OF_THREADS);
         let beat = self.run.service.lifecycle.keep_time();
         let watchdog = self.watchdog.keep_alive();
-        let timeout = [timeout, left, retry, ending, beat, watchdog].into_iter().flatten().min();
+        let callbacks = self.run.service.callbacks.as_ref().and_then(|c| c.next_look());
+        let callbacks = callbacks.map(|at| Time::now().until(at));
+        let timeout =
+            [timeout, left, retry, ending, beat, watchdog, callbacks].into_iter().flatten().min();
         let timeout = timeout.map_or(CHECK_IDLE, |timeout| timeout.min(CHECK_IDLE));
         if let Err(error) = self.poller.wait(&mut self.events, &Timeout::new(Some(timeout))) {
             let lost = (!self.poller.is_intact()).then_some(Lost::Supervisor);
@@ -239,6 +242,9 @@ impl<F: Filter + 'static> Supervisor<F> {
         let pause = if ending > before { ENDING_MIN } else { (pause * 2).min(ENDING_MAX) };
         self.ending = (ending, pause);
         self.run.reinforce();
+        if let Some(callbacks) = &self.run.service.callbacks {
+            callbacks.look();
+        }
         let mut busy = false;
         for (index, event_loop) in self.run.loops.iter().enumerate() {
             let (turn, in_turn) = event_loop.turn.look();

@@ -29,12 +29,17 @@ const ROWS: &[&[&str]] = &[
     &["service"],
     // Phase, count of sessions, why the run ends; threads for any kind of work.
     &["guests", "lifecycle", "pool"],
-    // A session that is traced.
-    &["traced"],
+    // What is done about callbacks that take long; a session whose callbacks are known.
+    &["overdue"],
+    // Those who listen to a session: a trace; whoever wants to know the callbacks that are under way.
+    &["attended", "traced"],
+    &["running"],
+    &["subject"],
     // The way back to the MTA, and into a trace; the thread that waits for signals.
-    &["output", "running", "signals", "trace", "watchdog"],
+    &["output", "signals", "trace", "watchdog"],
     &["trace_capture", "trace_json", "trace_text"],
     &[
+        "agenda",
         "crew",
         "deadlines",
         "estimates",
@@ -51,7 +56,7 @@ const ROWS: &[&[&str]] = &[
         "way",
     ],
     // Plain data of which others consist.
-    &["allowance", "message", "news"],
+    &["allowance", "message", "news", "patience"],
 ];
 
 /// Path of a file from the root of the package, with its name in the table.

@@ -39,6 +39,10 @@ pub(crate) struct Pipe {
 }
 
 impl Pipe {
+    pub(crate) fn path(&self) -> std::path::Display<'_> {
+        self.path.display()
+    }
+
     /// The task that blocks until [`Pipe::release`].
     pub(crate) fn block(&self) -> String {
         format!("block {}", self.path.display())

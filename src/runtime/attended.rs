@@ -1,0 +1,89 @@
+//! A session whose callbacks are known while they run.
+
+use std::fmt::Arguments;
+use std::sync::Arc;
+
+use super::output::SocketOutput;
+use super::running::Callbacks;
+use super::subject::Subject;
+use crate::proto::command::Command;
+use crate::proto::response::Payload;
+use crate::session::{Event, Output, Report, SendError};
+
+/// The way back to the MTA and to the log of a session whose callbacks are known while they run.
+pub(super) struct Attended {
+    callbacks: Arc<Callbacks>,
+    subject: Arc<Subject>,
+}
+
+impl Attended {
+    /// Has the callbacks of a session be known while they run.
+    pub(super) fn begin(
+        callbacks: &Arc<Callbacks>,
+        socket: &Arc<SocketOutput>,
+        output: Arc<dyn Output>,
+    ) -> Arc<Attended> {
+        let (callbacks, subject) = (Arc::clone(callbacks), Subject::new(socket, output));
+        Arc::new(Attended { callbacks, subject: Arc::new(subject) })
+    }
+
+    #[cfg(test)]
+    pub(super) fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    fn is_here(&self) -> bool {
+        self.callbacks.process == std::process::id()
+    }
+}
+
+impl Output for Attended {
+    fn send(&self, letter: u8, payload: Payload<'_>, now: bool) -> Result<(), SendError> {
+        let _gate = self.is_here().then(|| self.subject.gate.lock());
+        if self.overran().is_some() {
+            return Err(SendError);
+        }
+        self.subject.output.send(letter, payload, now)
+    }
+
+    fn report(&self, report: Report<'_>) {
+        self.subject.output.report(report);
+    }
+
+    fn callback(&self) -> Option<Command> {
+        self.subject.output.callback()
+    }
+
+    fn overran(&self) -> Option<Result<(), SendError>> {
+        if self.is_here() { self.subject.state.lock().answered } else { None }
+    }
+
+    fn debugs(&self, level: i32) -> bool {
+        self.subject.output.debugs(level)
+    }
+
+    fn debug(&self, line: Arguments<'_>) {
+        self.subject.output.debug(line);
+    }
+
+    fn watches(&self) -> bool {
+        true
+    }
+
+    fn note(&self, event: Event<'_>) {
+        if self.is_here() {
+            match event {
+                Event::Packet(letter, payload) => {
+                    let mut state = self.subject.state.lock();
+                    state.answered = None;
+                    state.message.learn(letter, payload);
+                }
+                Event::Enter(command, due) => self.callbacks.enter(&self.subject, command, due),
+                Event::Return(_, result) => self.callbacks.leave(&self.subject, Some(result)),
+                Event::End => self.callbacks.leave(&self.subject, None),
+                _ => {}
+            }
+        }
+        self.subject.output.note(event);
+    }
+}
