@@ -68,6 +68,7 @@ mod runtime_timeouts;
 mod sanitizer;
 mod scenarios;
 mod services;
+mod services_lists;
 mod sessions;
 mod soak;
 mod start_up;

@@ -32,18 +32,23 @@ fn refused(filter: &Filter) {
 
 /// The TCP port on which a filter listens.
 pub(crate) fn port(filter: &Filter) -> u16 {
+    ports(filter)[0]
+}
+
+/// All of them.
+pub(crate) fn ports(filter: &Filter) -> Vec<u16> {
     let dir = format!("/proc/{}/fd", filter.milter.pid());
     let files = std::fs::read_dir(dir).unwrap().flatten();
     let targets: Vec<_> = files.filter_map(|file| std::fs::read_link(file.path()).ok()).collect();
     let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
-    let listens = sockets.lines().skip(1).find_map(|line| {
+    let listens = sockets.lines().skip(1).filter_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let is_its =
             targets.iter().any(|t| t.as_os_str() == format!("socket:[{}]", fields[9]).as_str());
         let port = fields[1].rsplit(':').next().unwrap();
         (fields[3] == "0A" && is_its).then(|| u16::from_str_radix(port, 16).unwrap())
     });
-    listens.unwrap()
+    listens.collect()
 }
 
 fn lines(log: &[String], variable: &str) -> usize {

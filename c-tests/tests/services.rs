@@ -13,7 +13,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
 
 /// What happens when a socket is opened: result and log lines.
-fn open(linkage: Linkage, spec: &str, variables: &[(&str, &str)]) -> Vec<String> {
+pub(crate) fn open(linkage: Linkage, spec: &str, variables: &[(&str, &str)]) -> Vec<String> {
     let calls = Compile::c("programs/calls.c").flag("-D_GNU_SOURCE").build().unwrap();
     let mut command = linkage.command(&calls).unwrap();
     command.envs(variables.iter().copied()).env("LIBMILTER_LOG", "stderr");
@@ -26,21 +26,21 @@ fn open(linkage: Linkage, spec: &str, variables: &[(&str, &str)]) -> Vec<String>
 }
 
 /// The same with ours, of which a line has to say something.
-fn refused(spec: &str, variables: &[(&str, &str)], why: &str) {
+pub(crate) fn refused(spec: &str, variables: &[(&str, &str)], why: &str) {
     let lines = open(Linkage::OursDynamic, spec, variables);
     assert!(lines.contains(&"opensocket 1 = -1".to_owned()), "{lines:#?}");
     assert!(lines.iter().any(|line| line.contains(why)), "{why}: {lines:#?}");
 }
 
-fn session(socket: UnixStream, name: &str) -> Session {
+pub(crate) fn session(socket: UnixStream, name: &str) -> Session {
     let mut session = Session { client: Client::from_fd(socket.into()) };
     session.introduce(name);
     session
 }
 
-/// A filter by the real program, which listens at the names in a directory and starts it with the sockets when
-/// somebody connects.
-fn activated(dir: &Path, names: &[&str], spec: &str) -> Filter {
+/// A filter by the real program, which listens at paths in a directory and starts it with the sockets, under
+/// their names, when somebody connects.
+pub(crate) fn activated(dir: &Path, paths: &[&str], names: &str, spec: &str) -> Filter {
     let systemd = Packages::unpack(&["systemd"]).unwrap();
     let filter = Linkage::OursDynamic.command(&program()).unwrap();
     let mut command = c_tests::start::command(systemd.root.join("usr/bin/systemd-socket-activate"));
@@ -50,11 +50,11 @@ fn activated(dir: &Path, names: &[&str], spec: &str) -> Filter {
     command.env("LD_LIBRARY_PATH", format!("{ours}:{}", systemd.libraries));
     // A program that begins afresh closes what it is handed.
     command.env_remove("SYSLOG_SHIM_START").args(["-E", "LD_LIBRARY_PATH", "-E", "LD_PRELOAD"]);
-    for name in names {
-        command.arg("-l").arg(dir.join(name));
+    for path in paths {
+        command.arg("-l").arg(dir.join(path));
     }
-    command.arg(format!("--fdname={}", names.join(":"))).arg(filter.get_program());
-    Filter::launch_served(command, spec, |_| ConnSpec::Unix(dir.join(names[0])), &[])
+    command.arg(format!("--fdname={names}")).arg(filter.get_program());
+    Filter::launch_served(command, spec, |_| ConnSpec::Unix(dir.join(paths[0])), &[])
 }
 
 /// The socket outlives the filter, so that who connects meanwhile waits for the next one.
@@ -62,7 +62,7 @@ fn activated(dir: &Path, names: &[&str], spec: &str) -> Filter {
 fn sockets_of_the_service_manager() {
     for (names, spec) in [(&["only"][..], "systemd:"), (&["b", "a"], "systemd:a")] {
         let dir = public::tempdir().unwrap();
-        let mut filter = activated(dir.path(), names, spec);
+        let mut filter = activated(dir.path(), names, &names.join(":"), spec);
         let socket = dir.path().join(names[names.len() - 1]);
         filter.milter.wait_for(&format!("unix:{}", socket.display())).unwrap();
         let mut first = session(UnixStream::connect(&socket).unwrap(), "first");

@@ -1,12 +1,12 @@
 //! Connection specifications beside a grammar of their own.
 
-use crate::conn_spec::{ConnSpec, Host, Port, SpecError, parse};
+use crate::conn_spec::{ConnSpec, Host, Port, SpecError, parse, split};
 use crate::input::Input;
 use std::ffi::CString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What specifications are made of.
-const PIECES: [&[u8]; 26] = [
+const PIECES: [&[u8]; 28] = [
     b"unix",
     b"local",
     b"INET",
@@ -33,6 +33,8 @@ const PIECES: [&[u8]; 26] = [
     b".",
     b"0x7f.1",
     b"255.255.255.255",
+    b",",
+    b",Unix:",
 ];
 
 /// # Panics
@@ -52,13 +54,30 @@ pub fn run(data: &[u8]) {
     }
     // It comes from C.
     spec.retain(|byte| *byte != 0);
-    let read = parse(&spec);
-    if let Err(error) = &read {
+    let read: Vec<_> = split(&spec).map(parse).collect();
+    for error in read.iter().filter_map(|read| read.as_ref().err()) {
         // The text of an error is what an operator sees: one line of it.
         let text = error.to_string();
         assert!(!text.is_empty() && !text.contains(char::is_control), "{text:?}");
     }
-    assert_eq!(read.map_err(|error| kind(&error)), grammar(&spec), "{}", spec.escape_ascii());
+    let read: Vec<_> = read.into_iter().map(|read| read.map_err(|error| kind(&error))).collect();
+    let expected: Vec<_> = list(&spec).iter().map(|spec| grammar(spec)).collect();
+    assert_eq!(read, expected, "{}", spec.escape_ascii());
+}
+
+/// Cut at each comma that begins one of these.
+fn list(specs: &[u8]) -> Vec<Vec<u8>> {
+    let small = specs.to_ascii_lowercase();
+    let starts = [",unix:", ",local:", ",inet:", ",inet6:", ",fd:", ",systemd:", ",abstract:"];
+    let mut list = vec![Vec::new()];
+    for (n, byte) in specs.iter().enumerate() {
+        if starts.iter().any(|start| small[n..].starts_with(start.as_bytes())) {
+            list.push(Vec::new());
+        } else {
+            list.last_mut().expect("one at least").push(*byte);
+        }
+    }
+    list
 }
 
 fn kind(error: &SpecError) -> &'static str {

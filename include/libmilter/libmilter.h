@@ -155,7 +155,8 @@ int smfi_register(struct smfiDesc descr);
 
 /**
  * Sets where to listen: "unix:/path", "local:/path", "/path", "inet:port@host",
- * "inet6:port@host" or "fd:number"; also "systemd:name" and "abstract:name", see libmilter(3).
+ * "inet6:port@host" or "fd:number"; also "systemd:name" and "abstract:name", and several of them with
+ * commas between, see libmilter(3).
  *
  * Call before smfi_opensocket or smfi_main. The string is copied; it is looked at when the socket
  * is opened. Thread: the one that calls smfi_main. Returns MI_SUCCESS, or MI_FAILURE if the
@@ -164,7 +165,7 @@ int smfi_register(struct smfiDesc descr);
 int smfi_setconn(char *oconn);
 
 /**
- * Opens the listening socket now, so that its errors are seen early and privileges can be
+ * Opens the listening socket, or all of several, now, so that its errors are seen early and privileges can be
  * dropped before smfi_main.
  *
  * Call after smfi_register and smfi_setconn. If rmsocket is true, a unix socket that is at the

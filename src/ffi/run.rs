@@ -60,7 +60,7 @@ fn run() -> Result<(), Failed> {
         log.line(Priority::Error, "Couldn't mask HUP and KILL signals");
         Failed(error.raw_os_error())
     })?;
-    let (listener, _with_run) = socket::take()?;
+    let (listeners, _with_run) = socket::take()?;
     let (max_threads, threads) = (max_threads(&log), threads(&log));
     let stop_limit = stop_limit(&log);
     let (allowance, quiet_probes) = (allowance(&log), quiet_probes(&log));
@@ -84,7 +84,7 @@ fn run() -> Result<(), Failed> {
     };
     let trace = trace(&log);
     announce(&log, &options);
-    let served = serve(filter, listener, options, Arc::clone(&log), trace, &mut running);
+    let served = serve(filter, listeners, options, Arc::clone(&log), trace, &mut running);
     tsan::run_ended();
     served.map_err(|error| {
         if !matches!(error, ServeError::Lost(_)) {

@@ -15,26 +15,26 @@ const BACKLOG_MIN: c_int = 20;
 /// first.
 const DEFAULT_TIMEOUT: c_int = 7210;
 
-/// What became of the listening socket.
-pub(super) struct Socket {
-    /// Open, for the next run.
-    pub(super) listener: Option<Listener>,
-    /// The process of the thread that is opening it. Others of that process wait; a child forked
+/// What became of the listening sockets.
+pub(super) struct Sockets {
+    /// Open, for the next run; none if they are not open.
+    pub(super) listeners: Vec<Listener>,
+    /// The process of the thread that is opening them. Others of that process wait; a child forked
     /// meanwhile has no such thread.
     pub(super) opening: Option<u32>,
-    /// The run that has it: its process, and the connection specification.
+    /// The run that has them: its process, and the connection specification.
     pub(super) run: Option<(u32, Vec<u8>)>,
     /// Descriptors that runs were given and have closed.
     pub(super) given: Vec<i32>,
 }
 
-impl Socket {
-    pub(super) const fn new() -> Socket {
-        Socket { listener: None, opening: None, run: None, given: Vec::new() }
+impl Sockets {
+    pub(super) const fn new() -> Sockets {
+        Sockets { listeners: Vec::new(), opening: None, run: None, given: Vec::new() }
     }
 
-    /// Whether a run of this process has the socket, or one of the parent that forked it meanwhile, to
-    /// whom the address belongs.
+    /// Whether a run of this process has the sockets, or one of the parent that forked it meanwhile, to
+    /// whom the addresses belong.
     pub(super) fn is_with_run(&self, connection: &[u8]) -> bool {
         self.run
             .as_ref()
@@ -49,7 +49,7 @@ pub(super) struct Settings {
     pub(super) backlog: c_int,
     pub(super) debug: c_int,
     pub(super) timeout: c_int,
-    pub(super) socket: Socket,
+    pub(super) sockets: Sockets,
 }
 
 const BACKLOG: c_int = if libc::SOMAXCONN > BACKLOG_MIN { libc::SOMAXCONN } else { BACKLOG_MIN };
@@ -62,5 +62,5 @@ pub(super) static SETTINGS: Mutex<Settings> = Mutex::new(Settings {
     backlog: BACKLOG,
     debug: 0,
     timeout: DEFAULT_TIMEOUT,
-    socket: Socket::new(),
+    sockets: Sockets::new(),
 });

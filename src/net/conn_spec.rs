@@ -1,13 +1,14 @@
 //! The grammar of connection specifications (`smfi_setconn`).
 //!
 //! ```text
+//! list    = spec *( "," spec )           where a proto and ":" follow the comma
 //! spec    = [ proto ":" ] address        without proto: the path of a unix socket
 //! proto   = "unix" | "local" | "inet" | "inet6" | "fd" | "systemd" | "abstract"
 //!                                        in any case; empty means unix
 //! address = path                         unix, local
 //!         | port [ "@" host ]            inet, inet6; host may be "[" numeric "]"
 //!         | number                       fd: an open descriptor
-//!         | [ name ]                     systemd: a socket passed by the service manager
+//!         | [ name ]                     systemd: sockets passed by the service manager
 //!         | name                         abstract: a unix socket without a file (Linux)
 //! ```
 
@@ -37,7 +38,7 @@ pub enum ConnSpec {
     },
     /// A descriptor that is open already.
     Fd(i32),
-    /// A socket that the service manager has passed: the only one, or the one of that name.
+    /// What the service manager has passed: the only socket, or those of that name.
     Systemd(Option<String>),
     /// A unix socket by a name that is not a file's.
     Abstract(Vec<u8>),
@@ -110,7 +111,33 @@ impl std::fmt::Display for SpecError {
     }
 }
 
-/// Parses a specification, without looking anything up.
+/// The types of sockets that a specification may name.
+const TYPES: [&[u8]; 7] = [b"unix", b"local", b"inet", b"inet6", b"fd", b"systemd", b"abstract"];
+
+/// The specifications of a list, one at least.
+///
+/// A comma separates them where a type and ':' follow. Others are part of an address, as in a path.
+pub fn split(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let separates = |text: &[u8]| {
+        let colon = text.iter().take(10).position(|&b| b == b':');
+        colon.and_then(|colon| text.get(..colon)).is_some_and(|name| {
+            TYPES.iter().any(|known| known.eq_ignore_ascii_case(name))
+                || name.is_empty() && planted(Bug::EmptyTypeSeparates)
+        })
+    };
+    let mut rest = Some(list);
+    std::iter::from_fn(move || {
+        let all = rest.take()?;
+        let mut commas = all.iter().enumerate().filter(|(_, byte)| **byte == b',').map(|(n, _)| n);
+        let Some(comma) = commas.find(|&comma| separates(&all[comma + 1..])) else {
+            return Some(all);
+        };
+        rest = Some(&all[comma + 1..]);
+        Some(&all[..comma])
+    })
+}
+
+/// Parses one specification, without looking anything up.
 ///
 /// # Errors
 /// It does not follow the grammar.
@@ -238,6 +265,27 @@ mod tests {
         assert_eq!(parse(b"abstract:"), Err(SpecError::NoPath));
         let long = [&b"abstract:"[..], &[b'n'; PATH_MAX + 1]].concat();
         assert!(matches!(parse(&long), Err(SpecError::PathTooLong(_))));
+    }
+
+    #[test]
+    fn lists() {
+        for (list, specs) in [
+            ("unix:/a", &["unix:/a"][..]),
+            ("/a,b,/c", &["/a,b,/c"]),
+            ("unix:/a,/b,:c,tcp:d", &["unix:/a,/b,:c,tcp:d"]),
+            ("inet:1@[::1], unix:/a", &["inet:1@[::1], unix:/a"]),
+            ("inet:1@h,Unix:/a,fd:3", &["inet:1@h", "Unix:/a", "fd:3"]),
+            ("/a,inet6:1,systemd:,abstract:x,y", &["/a", "inet6:1", "systemd:", "abstract:x,y"]),
+            (",local:", &["", "local:"]),
+            ("", &[""]),
+        ] {
+            let split: Vec<_> = split(list.as_bytes()).collect();
+            assert_eq!(
+                split,
+                specs.iter().map(|spec| spec.as_bytes()).collect::<Vec<_>>(),
+                "{list}"
+            );
+        }
     }
 
     #[test]

@@ -1,17 +1,16 @@
-//! The listening socket: opening, and removing its file.
+//! A listening socket: opening, and removing its file.
 
-use std::fs::metadata;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 
 use rustix::net::{AddressFamily, sockopt};
 
-use super::conn_spec::{self, ConnSpec, Host, Port, SpecError};
-pub use super::opening::{ListenError, Opening, Takeover, errno_text};
+use super::conn_spec::{ConnSpec, Host, Port, SpecError};
+pub use super::opening::{ListenError, Opening, SOCKETS_MAX, Takeover, errno_text};
 use super::opening::{make_listen, stream_socket, system};
+use super::socket_file::SocketFile;
 use super::{passed, unix};
 use crate::proto::printable::quote;
 use crate::sys::fd::OwnFd;
@@ -25,8 +24,8 @@ pub struct Listener {
     given: Option<i32>,
     /// Whether accepted connections are TCP.
     tcp: bool,
-    /// The file of a unix socket we created: its path, device and inode.
-    file: Option<(PathBuf, u64, u64)>,
+    /// The file of a unix socket we created.
+    file: Option<SocketFile>,
 }
 
 impl AsFd for Listener {
@@ -48,36 +47,42 @@ fn is_listening(fd: BorrowedFd<'_>) -> bool {
 }
 
 impl Listener {
-    /// Opens the socket of a specification and listens.
+    /// Opens what a specification, `shown` for the log, names, beside `opened`, and listens.
     ///
     /// # Errors
-    /// See [`ListenError`].
-    pub fn open(spec: &[u8], opening: Opening<'_>) -> Result<Listener, ListenError> {
-        let shown = quote(spec);
+    /// See [`ListenError`]; what was opened until then is among the others.
+    pub(super) fn open(
+        spec: ConnSpec,
+        shown: &str,
+        opening: Opening<'_>,
+        opened: &mut Vec<Listener>,
+    ) -> Result<(), ListenError> {
         let Opening { backlog, given, .. } = opening;
-        match conn_spec::parse(spec).map_err(ListenError::Spec)? {
+        opened.push(match spec {
             ConnSpec::Unix(path) => {
-                let (socket, path) = unix::at_path(&path, &shown, opening)?;
-                Ok(Listener::unix(socket, Some(path)))
+                let others = opened.iter().filter_map(|other| other.file.as_ref());
+                let (socket, file) = unix::at_path(&path, shown, opening, others)?;
+                Listener::unix(socket, Some(file))
             }
             ConnSpec::Abstract(name) => {
-                let socket = unix::without_file(&name, &shown, backlog)?;
-                Ok(Listener::unix(socket, None))
+                Listener::unix(unix::without_file(&name, shown, backlog)?, None)
             }
             ConnSpec::Inet { ipv6, port, host } => {
-                Listener::inet(ipv6, &port, host, &shown, backlog)
+                Listener::inet(ipv6, &port, host, shown, backlog)?
             }
-            ConnSpec::Fd(fd) => Listener::adopt(fd, backlog, given.contains(&fd)),
+            ConnSpec::Fd(fd) => Listener::adopt(fd, backlog, given.contains(&fd), opened)?,
             ConnSpec::Systemd(name) => {
-                let fd = passed::descriptor(name.as_deref()).map_err(ListenError::Passed)?;
-                Listener::adopt_passed(fd, backlog, given.contains(&fd))
+                for fd in passed::descriptors(name.as_deref()).map_err(ListenError::Passed)? {
+                    let before = given.contains(&fd);
+                    opened.push(Listener::adopt_passed(fd, backlog, before, opened)?);
+                }
+                return Ok(());
             }
-        }
+        });
+        Ok(())
     }
 
-    /// A unix socket; its file is removed in the end if it still is what it is now.
-    fn unix(socket: OwnedFd, path: Option<PathBuf>) -> Listener {
-        let file = path.and_then(|path| metadata(&path).ok().map(|f| (path, f.dev(), f.ino())));
+    fn unix(socket: OwnedFd, file: Option<SocketFile>) -> Listener {
         Listener { socket: OwnFd::new(socket), given: None, tcp: false, file }
     }
 
@@ -110,28 +115,45 @@ impl Listener {
     }
 
     /// Takes over a descriptor of the service manager's.
-    fn adopt_passed(fd: i32, backlog: i32, before: bool) -> Result<Listener, ListenError> {
+    fn adopt_passed(
+        fd: i32,
+        backlog: i32,
+        before: bool,
+        opened: &[Listener],
+    ) -> Result<Listener, ListenError> {
         // SAFETY: a number that is not open is one that the system refuses.
         let listens = is_listening(unsafe { BorrowedFd::borrow_raw(fd) });
         if !listens && !before {
             let why = "which the service manager is said to have passed, is no socket that listens";
             return Err(ListenError::Passed(format!("descriptor {fd}, {why}")));
         }
-        Listener::adopt(fd, backlog, before)
+        Listener::adopt(fd, backlog, before, opened)
     }
 
     /// Takes over a descriptor that the caller opened; it keeps its number.
     ///
     /// What can't be served is neither changed nor closed: it may be something of the filter's that has
     /// the number by mistake, in particular if a socket that had it was taken over `before`.
-    fn adopt(fd: i32, backlog: i32, before: bool) -> Result<Listener, ListenError> {
+    fn adopt(
+        fd: i32,
+        backlog: i32,
+        before: bool,
+        opened: &[Listener],
+    ) -> Result<Listener, ListenError> {
+        let not_open = |error| match before {
+            true => ListenError::Given(fd),
+            false => system("Unable to set close-on-exec")(error),
+        };
+        if let Some(owner) = opened.iter().find(|other| other.as_fd().as_raw_fd() == fd) {
+            // It is ours: twice the caller's, or of a number that was free when the caller named it.
+            return Err(match owner.given {
+                Some(_) => ListenError::Twice(format!("descriptor {fd}")),
+                None => not_open(io::Error::from_raw_os_error(libc::EBADF)),
+            });
+        }
         // SAFETY: fcntl with F_GETFD only looks a number up, whether it is open or not.
         if unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0 {
-            let error = io::Error::last_os_error();
-            return Err(match before {
-                true => ListenError::Given(fd),
-                false => system("Unable to set close-on-exec")(error),
-            });
+            return Err(not_open(io::Error::last_os_error()));
         }
         // SAFETY: the number is open, and naming it in the specification hands it to us.
         let socket = unsafe { BorrowedFd::borrow_raw(fd) };
@@ -145,7 +167,7 @@ impl Listener {
             [AddressFamily::INET, AddressFamily::INET6].contains(&address.address_family())
         });
         // SAFETY: as above; nothing else in this library owns it, as it is taken over only while no
-        // listener is open.
+        // listeners are open but `opened`, and of none of these.
         let socket = unsafe { OwnedFd::from_raw_fd(fd) };
         Ok(Listener { socket: OwnFd::new(socket), given: Some(fd), tcp, file: None })
     }
@@ -168,19 +190,35 @@ impl Listener {
         self.tcp
     }
 
+    /// Has it take the place of a socket that is served, if it is to.
+    ///
+    /// # Errors
+    /// The system's; what is at the path stays.
+    pub(super) fn put_in_place(&mut self) -> Result<(), ListenError> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        file.put_in_place().map_err(|error| {
+            let shown = quote(file.path().as_os_str().as_bytes());
+            system(format!("Unable to remove {shown}"))(error)
+        })
+    }
+
+    /// Leaves nothing behind of what was opened just now; what the caller opened stays open.
+    pub(super) fn withdraw(self) {
+        if let Some(file) = &self.file {
+            file.remove();
+        }
+        if self.given.is_some() {
+            std::mem::forget(self.socket);
+        }
+    }
+
     /// Removes the file of a unix socket we created, if it still is ours and we are not root.
     ///
     /// Root leaves the file, as the reference does: removing files by name is not for root in a
     /// directory others may write to.
     pub fn remove_file(&self) {
-        let Some((path, device, inode)) = &self.file else { return };
-        if rustix::process::geteuid().is_root() {
-            return;
-        }
-        let ours = metadata(path).is_ok_and(|f| f.dev() == *device && f.ino() == *inode);
-        if ours {
-            // Nothing depends on it: a leftover file is what root leaves in any case.
-            let _left = std::fs::remove_file(path);
+        if let Some(file) = self.file.as_ref().filter(|_| !rustix::process::geteuid().is_root()) {
+            file.remove();
         }
     }
 }

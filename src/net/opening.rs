@@ -1,4 +1,4 @@
-//! How the listening socket is to be opened, and why it can't be.
+//! How listening sockets are to be opened, and why one can't be.
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -9,7 +9,10 @@ use super::conn_spec::SpecError;
 use super::rights::Rights;
 use crate::sys::socket;
 
-/// How a socket is to be opened.
+/// Sockets that one list of specifications may name.
+pub const SOCKETS_MAX: usize = 256;
+
+/// How sockets are to be opened.
 #[derive(Debug, Clone, Copy)]
 pub struct Opening<'a> {
     /// Connections that may wait to be accepted.
@@ -48,6 +51,10 @@ pub enum ListenError {
     Passed(String),
     /// The rights that its file is to have are not to be understood; why.
     Rights(String),
+    /// What is named is one of those that were opened with it; what that is.
+    Twice(String),
+    /// There are more specifications than [`SOCKETS_MAX`].
+    TooMany,
     /// Another process serves the path, and is to be left alone; which, where the system tells.
     Served(String, Option<i32>),
 }
@@ -59,6 +66,8 @@ impl std::fmt::Display for ListenError {
             ListenError::System(what, error) => write!(f, "{what}: {}", errno_text(error)),
             ListenError::NotASocket(path) => write!(f, "{path} is not a UNIX domain socket"),
             ListenError::Passed(why) | ListenError::Rights(why) => f.write_str(why),
+            ListenError::Twice(what) => write!(f, "{what} is named twice"),
+            ListenError::TooMany => write!(f, "more than {SOCKETS_MAX} sockets"),
             ListenError::Served(path, process) => {
                 write!(f, "{path} is served by ")?;
                 match process {
@@ -84,7 +93,7 @@ impl ListenError {
             ListenError::System(_, error) => error.raw_os_error(),
             ListenError::Spec(SpecError::PathTooLong(_)) => Some(libc::EINVAL),
             ListenError::Given(_) => Some(libc::EBADF),
-            ListenError::Served(..) => Some(libc::EADDRINUSE),
+            ListenError::Served(..) | ListenError::Twice(_) => Some(libc::EADDRINUSE),
             _ => None,
         }
     }
@@ -101,14 +110,10 @@ pub fn errno_text(error: &io::Error) -> String {
 }
 
 /// Makes a socket listen, without waiting in `accept`: several threads may take turns there.
-pub(super) fn listen(socket: BorrowedFd<'_>, backlog: i32) -> io::Result<()> {
-    rustix::net::listen(socket, backlog)?;
-    Ok(rustix::io::ioctl_fionbio(socket, true)?)
-}
-
-/// The same, with the words of the log.
 pub(super) fn make_listen(socket: BorrowedFd<'_>, backlog: i32) -> Result<(), ListenError> {
-    listen(socket, backlog).map_err(system("listen call failed"))
+    rustix::net::listen(socket, backlog)
+        .and_then(|()| rustix::io::ioctl_fionbio(socket, true))
+        .map_err(system("listen call failed"))
 }
 
 pub(super) fn system<E: Into<io::Error>>(what: impl Into<String>) -> impl FnOnce(E) -> ListenError {

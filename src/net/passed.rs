@@ -7,11 +7,11 @@ use crate::sys::environment::{Setting, ignored, setting};
 /// The number of the first descriptor that is passed.
 const FIRST: i32 = 3;
 
-/// The descriptor of a passed socket: the one of that name, or the only one.
+/// The descriptors of passed sockets: those of that name, or the only one.
 ///
 /// # Errors
 /// There is none; why, in the words of the log.
-pub(super) fn descriptor(name: Option<&str>) -> Result<i32, String> {
+pub(super) fn descriptors(name: Option<&str>) -> Result<Vec<i32>, String> {
     let variable = |name| match setting(name) {
         Setting::Set(value) => Ok(Some(value.to_string_lossy().into_owned())),
         Setting::Unset => Ok(None),
@@ -28,7 +28,7 @@ fn choose(
     process: Option<&str>,
     count: Option<&str>,
     names: Option<&str>,
-) -> Result<i32, String> {
+) -> Result<Vec<i32>, String> {
     let (Some(process), Some(count)) = (process, count) else {
         return Err(
             "no sockets were passed by a service manager (LISTEN_PID and LISTEN_FDS are not set)"
@@ -52,22 +52,27 @@ fn choose(
         [] => "without names".to_owned(),
         _ => quote(names.join(", ").as_bytes()),
     };
-    let found = match (name, count) {
+    let found: Vec<i32> = match (name, count) {
         (_, 0) => return Err("the service manager has passed no sockets (LISTEN_FDS=0)".to_owned()),
-        (None, 1) => Some(0),
+        (None, 1) => vec![FIRST],
         (None, _) => {
             return Err(format!(
                 "{count} sockets were passed ({}); say which, as in systemd:NAME",
                 shown()
             ));
         }
-        (Some(name), _) => names.iter().position(|passed| *passed == name),
+        // All of a unit's have its name, or the one that it gives.
+        (Some(name), _) => {
+            let named = (FIRST..FIRST + count).zip(&names).filter(|(_, passed)| **passed == name);
+            named.map(|(fd, _)| fd).collect()
+        }
     };
-    let found = found.and_then(|n| i32::try_from(n).ok()).filter(|n| *n < count);
-    found.map(|n| FIRST + n).ok_or_else(|| {
+    if found.is_empty() {
         let name = quote(name.unwrap_or_default().as_bytes());
-        format!("no socket named {name} was passed by the service manager ({})", shown())
-    })
+        let shown = shown();
+        return Err(format!("no socket named {name} was passed by the service manager ({shown})"));
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -77,11 +82,13 @@ mod tests {
     #[test]
     fn sockets_are_chosen_by_name_or_alone() {
         let two = |name| choose(name, 7, Some("7"), Some("2"), Some("a:b"));
-        assert_eq!((two(Some("a")), two(Some("b"))), (Ok(3), Ok(4)));
+        assert_eq!((two(Some("a")), two(Some("b"))), (Ok(vec![3]), Ok(vec![4])));
         assert!(two(None).unwrap_err().contains("(a, b)"));
         assert!(two(Some("c")).unwrap_err().contains("no socket named c"));
-        assert_eq!(choose(None, 7, Some("7"), Some("1"), None), Ok(3));
-        assert_eq!(choose(None, 7, Some("7"), Some("1"), Some("unknown")), Ok(3));
+        assert_eq!(choose(None, 7, Some("7"), Some("1"), None), Ok(vec![3]));
+        assert_eq!(choose(None, 7, Some("7"), Some("1"), Some("unknown")), Ok(vec![3]));
+        // One unit with two sockets.
+        assert_eq!(choose(Some("a"), 7, Some("7"), Some("3"), Some("a:b:a")), Ok(vec![3, 5]));
         // More names than sockets.
         assert!(choose(Some("b"), 7, Some("7"), Some("1"), Some("a:b")).is_err());
     }

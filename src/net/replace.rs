@@ -1,4 +1,4 @@
-//! A socket put in the place of one that is still served, so that at no time nobody answers there.
+//! A socket that is to take the place of one that is still served, so that at no time nobody answers there.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -8,22 +8,14 @@ use std::path::{Path, PathBuf};
 
 use rustix::net::SocketAddrUnix;
 
-/// Binds a socket beside the path, has `listen` make it listen, given where it is, and moves it over what is
-/// at the path.
+/// Binds a socket beside the path, from where it can be moved over what is there; its name.
 ///
 /// # Errors
-/// The system's; the socket can't be bound anywhere else then, and the path is as it was.
-pub(super) fn put_in_place(
-    socket: impl AsFd,
-    path: &Path,
-    listen: impl FnOnce(&Path) -> io::Result<()>,
-) -> io::Result<()> {
+/// The system's: there can be no other file.
+pub(super) fn bind_beside(socket: impl AsFd, path: &Path) -> io::Result<PathBuf> {
     let beside = name_beside(path, std::process::id());
     rustix::net::bind(&socket, &SocketAddrUnix::new(&beside)?)?;
-    listen(&beside).and_then(|()| std::fs::rename(&beside, path)).inspect_err(|_| {
-        // If that fails too, a file is left that nobody uses.
-        let _left = std::fs::remove_file(&beside);
-    })
+    Ok(beside)
 }
 
 /// The path and a process, which is what such a socket is called by the system for as long as it lives.

@@ -10,36 +10,37 @@ use std::path::{Path, PathBuf};
 
 use rustix::net::{AddressFamily, SocketAddrUnix, connect};
 
-use super::opening::{ListenError, Opening, Takeover, listen, make_listen, stream_socket, system};
-use super::replace::{is_served, put_in_place};
+use super::opening::{ListenError, Opening, Takeover, make_listen, stream_socket, system};
+use super::replace::{bind_beside, is_served};
+use super::socket_file::{Identity, SocketFile};
 use crate::proto::printable::quote;
 
-/// Opens the socket of a path; the path as a file's.
-pub(super) fn at_path(
+/// Opens the socket of a path, which does not take the place yet of one that is served there.
+///
+/// `others` are the files of those opened with it.
+pub(super) fn at_path<'a>(
     path: &[u8],
     spec: &str,
     opening: Opening<'_>,
-) -> Result<(OwnedFd, PathBuf), ListenError> {
+    mut others: impl Iterator<Item = &'a SocketFile>,
+) -> Result<(OwnedFd, SocketFile), ListenError> {
     let path = PathBuf::from(OsStr::from_bytes(path));
     let shown = quote(path.as_os_str().as_bytes());
-    let Opening { backlog, rights, .. } = opening;
-    let denied = || format!("Unable to set owner or mode of {shown}");
     // Before anything is removed.
     let socket = stream_socket(AddressFamily::UNIX)?;
-    if opening.remove && is_socket(&path, &shown)? {
+    let there = if opening.remove { socket_at(&path, &shown)? } else { None };
+    if let Some(there) = there {
+        if others.any(|other| other.claims(there)) {
+            return Err(ListenError::Twice(shown));
+        }
         if opening.takeover == Takeover::Refuse {
             refuse_served(&path, &shown)?;
         }
         if is_served(&path) {
             let replacing = stream_socket(AddressFamily::UNIX)?;
-            let mut given = Ok(());
-            let placed = put_in_place(&replacing, &path, |beside| {
-                given = rights.give(beside);
-                listen(replacing.as_fd(), backlog)
-            });
-            given.map_err(system(denied()))?;
-            if placed.is_ok() {
-                return Ok((replacing, path));
+            if let Ok(beside) = bind_beside(&replacing, &path) {
+                let file = SocketFile::beside(path, beside.clone(), there);
+                return prepare(replacing, &beside, file, &shown, opening);
             }
         }
         // Nobody serves it, or no other name can be had: as the reference does it.
@@ -48,18 +49,35 @@ pub(super) fn at_path(
     let failed = || format!("Unable to bind to port {spec}");
     let address = SocketAddrUnix::new(&path).map_err(system(failed()))?;
     rustix::net::bind(&socket, &address).map_err(system(failed()))?;
-    // Nobody can connect before it listens.
-    rights.give(&path).map_err(system(denied()))?;
-    make_listen(socket.as_fd(), backlog)?;
-    Ok((socket, path))
+    prepare(socket, &path, SocketFile::at(path.clone()), &shown, opening)
 }
 
-/// Whether there is a socket at the path, rather than nothing.
-fn is_socket(path: &Path, shown: &str) -> Result<bool, ListenError> {
+/// Has a socket listen that was bound at a place; if it can't, its file goes.
+fn prepare(
+    socket: OwnedFd,
+    place: &Path,
+    file: SocketFile,
+    shown: &str,
+    opening: Opening<'_>,
+) -> Result<(OwnedFd, SocketFile), ListenError> {
+    let denied = || format!("Unable to set owner or mode of {shown}");
+    // Nobody can connect before it listens.
+    let given = opening.rights.give(place).map_err(system(denied()));
+    match given.and_then(|()| make_listen(socket.as_fd(), opening.backlog)) {
+        Ok(()) => Ok((socket, file)),
+        Err(error) => {
+            file.remove();
+            Err(error)
+        }
+    }
+}
+
+/// The socket at the path, rather than nothing.
+fn socket_at(path: &Path, shown: &str) -> Result<Option<Identity>, ListenError> {
     match metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(system(format!("Unable to stat() {shown}"))(error)),
-        Ok(found) if found.file_type().is_socket() => Ok(true),
+        Ok(found) if found.file_type().is_socket() => Ok(Some(Identity::of(&found))),
         Ok(_) => Err(ListenError::NotASocket(shown.to_owned())),
     }
 }

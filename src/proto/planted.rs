@@ -70,6 +70,8 @@ bugs! {
     PathTooLong,
     /// conn_spec: a descriptor may be negative.
     NegativeDescriptor,
+    /// conn_spec: a comma separates where ':' follows at once.
+    EmptyTypeSeparates,
     /// differential: the index of an inserted header is one too high.
     IndexShifted,
     /// differential: a header's name may be empty, as what is before the first NUL.

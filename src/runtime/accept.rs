@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::Connection;
-use super::entrance::PASSING_MAX;
+use super::entrance::{Door, FAILURES_MAX, PASSING_MAX, ignore};
 use super::event_loop::EventLoop;
 use super::guests::Admission;
 use super::lost::Lost;
@@ -14,7 +14,7 @@ use super::options::Threads;
 use super::pool::Employer;
 use super::run::{Run, Work};
 use super::stop::Level;
-use crate::net::listener::{Listener, errno_text};
+use crate::net::listener::errno_text;
 use crate::proto::response::{bare, letter};
 use crate::session::{Filter, Report};
 use crate::sys::clock::Time;
@@ -31,84 +31,94 @@ const REST_MAX: usize = 4096;
 /// a session that ends.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Accepts what has come in, for the owner of a loop.
-pub(super) fn accept<F: Filter + 'static>(run: &Arc<Run<F>>, index: usize, now: Time) {
-    let Some(listener) = run.entrance.listener() else { return };
+/// Accepts what has come in at a listening socket, by number, for the owner of a loop.
+pub(super) fn accept<F: Filter + 'static>(
+    run: &Arc<Run<F>>,
+    index: usize,
+    number: usize,
+    now: Time,
+) {
+    let (Some(doors), Some(this)) = (run.entrance.doors(), run.loops.get(index)) else { return };
+    let Some(door) = doors.get(number) else { return };
     let guests = &run.service.guests;
     for call in 0..ACCEPT_BATCH {
-        let door = guests.door();
-        if door.is_some() && guests.have_to_wait(run.service.lifecycle.sessions(), now) {
-            let Some(this) = run.loops.get(index) else { return };
-            this.ignore(&listener);
+        let guard = guests.door();
+        if guard.is_some() && guests.have_to_wait(run.service.lifecycle.sessions(), now) {
+            ignore(this, &doors);
             return this.pause(now, PAUSE);
         }
-        match socket::accept(&listener) {
+        match socket::accept(&door.listener) {
             Ok(fd) => {
-                if !begin(run, &listener, fd, (index, true), now, door) {
-                    let Some(this) = run.loops.get(index) else { return };
-                    return refuse(run, this, &listener, now, &memory::shortage());
+                if !begin(run, door, fd, (index, true), now, guard) {
+                    return refuse(run, this, (&doors, door), now, &memory::shortage());
                 }
             }
             Err(error) if call > 0 && error.kind() == io::ErrorKind::WouldBlock => return,
             // The peer's, or at first, that another thread or process has been faster.
-            Err(error) if socket::is_passing(&error) && run.entrance.passes_over() => {}
-            Err(error) => {
-                let Some(this) = run.loops.get(index) else { return };
-                return refuse(run, this, &listener, now, &error);
-            }
+            Err(error) if socket::is_passing(&error) && door.passes_over() => {}
+            Err(error) => return refuse(run, this, (&doors, door), now, &error),
         }
     }
 }
 
-/// Accepts what has come in before the listening socket is closed: to whom it was open until then, the
+/// Accepts what has come in before the listening sockets are closed: to whom they were open until then, the
 /// filter has not been away.
 pub(super) fn accept_rest<F: Filter + 'static>(run: &Arc<Run<F>>) {
-    let listener = run.entrance.listener().filter(|listener| listener.is_intact());
-    let Some(listener) = listener else { return };
-    let now = Time::now();
-    for n in 0..REST_MAX {
-        let door = run.service.guests.door();
-        match socket::accept(&listener) {
-            Ok(fd) => {
-                if !begin(run, &listener, fd, (n % run.loops.len().max(1), false), now, door) {
-                    return;
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-            Err(error) if socket::is_passing(&error) => {}
-            Err(_) => return,
+    let doors = run.entrance.doors();
+    for door in doors.iter().flat_map(|doors| doors.iter()) {
+        if door.listener.is_intact() && !accept_rest_of(run, door) {
+            return;
         }
     }
+}
+
+/// The same for one; `false` if the system has no memory for it.
+fn accept_rest_of<F: Filter + 'static>(run: &Arc<Run<F>>, door: &Door) -> bool {
+    let now = Time::now();
+    for n in 0..REST_MAX {
+        let guard = run.service.guests.door();
+        match socket::accept(&door.listener) {
+            Ok(fd) => {
+                if !begin(run, door, fd, (n % run.loops.len().max(1), false), now, guard) {
+                    return false;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
+            Err(error) if socket::is_passing(&error) => {}
+            Err(_) => return true,
+        }
+    }
+    true
 }
 
 /// Begins a session on a connection, preferably in the loop `home`, which the calling thread may own, if
-/// its peer may have one; the `door` is closed behind it. `false` if the system has no memory for it, which
+/// its peer may have one; the `guard` is given up then. `false` if the system has no memory for it, which
 /// closes the connection.
 fn begin<F: Filter + 'static>(
     run: &Arc<Run<F>>,
-    listener: &Listener,
+    door: &Door,
     fd: OwnedFd,
     (home, own): (usize, bool),
     now: Time,
-    door: Option<MutexGuard<'_, ()>>,
+    guard: Option<MutexGuard<'_, ()>>,
 ) -> bool {
-    run.entrance.accepted();
+    door.accepted();
     let guests = &run.service.guests;
     let address = guests.counts_addresses().then(|| socket::peer_address(&fd)).flatten();
     let sessions = run.service.lifecycle.sessions();
-    if door.is_some() && guests.admit(sessions, address, now) == Admission::Denied {
+    if guard.is_some() && guests.admit(sessions, address, now) == Admission::Denied {
         // Whether it reads that is up to the peer.
         let _told = socket::send_some(&fd, &bare(letter::TEMPFAIL));
         return true;
     }
-    let tuned = if listener.is_tcp() { socket::tune_tcp(&fd) } else { Ok(()) };
+    let tuned = if door.listener.is_tcp() { socket::tune_tcp(&fd) } else { Ok(()) };
     if let Err(error) = tuned {
         let text = format!("set keepalive failed ({error})");
         run.service.log.line(Priority::Warning, &text);
     }
     let Some(connection) = Connection::begin(&run.service, fd, now) else { return false };
     guests.enter(connection.output.session, address);
-    drop(door);
+    drop(guard);
     if run.service.options.threads == Threads::Session {
         run.service.lifecycle.detach(&connection.output);
         run.dispatch(Work::Session(connection));
@@ -123,20 +133,26 @@ fn begin<F: Filter + 'static>(
 }
 
 /// An error of `accept` that is not one peer's: log it, pause, and after many give up.
+///
+/// What has run out has for all listening sockets; else the others go on.
 fn refuse<F: Filter>(
     run: &Run<F>,
     this: &EventLoop,
-    listener: &Listener,
+    (doors, door): (&[Door], &Door),
     now: Time,
     error: &io::Error,
 ) {
-    this.ignore(listener);
+    let exhausted = socket::is_exhaustion(error);
+    if exhausted {
+        ignore(this, doors);
+    } else {
+        this.ignore(&door.listener);
+    }
     if socket::is_no_listener(error) {
         this.pause(now, PAUSE);
         return run.service.lifecycle.lose(Lost::Listener);
     }
     let text = errno_text(error);
-    let exhausted = socket::is_exhaustion(error);
     if exhausted || socket::is_passing(error) {
         // Of one that only waits for others to be slower there is nothing to tell.
         let untold = || run.entrance.pause_is_news(now);
@@ -159,14 +175,15 @@ fn refuse<F: Filter>(
         this.pause(now, PAUSE);
         return;
     }
-    let failures = run.entrance.failed();
-    let abort = run.entrance.has_failed();
+    let failures = door.failed();
+    let abort = failures >= FAILURES_MAX;
     let next = if abort { "abort" } else { "try again" };
     let text = format!("accept() returned invalid socket ({text}), {next}");
     run.service.log.line(Priority::Error, &text);
     this.pause(now, Duration::from_secs(failures.into()));
     if abort {
-        // Nothing can be accepted any more.
+        // Nothing can be accepted there any more.
+        run.entrance.fail();
         run.service.lifecycle.control.request(Level::Abort);
     }
 }

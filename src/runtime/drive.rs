@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::accept::{accept, resume};
 use super::connection::{Connection, Job, Place, Scratch, TurnEnd};
 use super::deadlines::Alarm;
-use super::event_loop::{Due, EventLoop, FIRST_SLOT_KEY};
+use super::event_loop::{Due, EventLoop, FIRST_LISTENER_KEY, FIRST_SLOT_KEY};
 use super::lifecycle::Phase;
 use super::lost::Lost;
 use super::pool::Employer;
@@ -51,7 +51,7 @@ pub(super) fn drive<F: Filter + 'static>(run: &Arc<Run<F>>, index: usize, scratc
             }
             match key {
                 WAKER_KEY => this.woken(),
-                _ => accept(run, index, scratch.now),
+                _ => accept(run, index, (key - FIRST_LISTENER_KEY) as usize, scratch.now),
             }
             alarm.set(Some(scratch.now), scratch.now);
         }

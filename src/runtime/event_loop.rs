@@ -11,7 +11,7 @@ use super::slots::{Slot, Slots};
 use super::tenure::{Seat, Tenure};
 use super::turn::Turn;
 use super::wake_up::WakeUp;
-use crate::net::listener::Listener;
+use crate::net::listener::{Listener, SOCKETS_MAX};
 use crate::sys::clock::Time;
 use crate::sys::jitter::Mutex;
 use crate::sys::poller::{Events, Poller, Timeout, Watch, is_shortage};
@@ -19,9 +19,10 @@ use crate::sys::socket::is_connection;
 use crate::sys::sync::{AtomicBool, AtomicUsize, Ordering};
 use crate::sys::thread::StateView;
 
-pub(super) const LISTENER_KEY: u64 = 1;
+/// Keys from here on are listening sockets.
+pub(super) const FIRST_LISTENER_KEY: u64 = 1;
 /// Keys from here on are slots.
-pub(super) const FIRST_SLOT_KEY: u64 = 2;
+pub(super) const FIRST_SLOT_KEY: u64 = FIRST_LISTENER_KEY + SOCKETS_MAX as u64;
 
 /// What belongs to the owner; locked for moments only, never while a callback runs.
 #[derive(Debug)]
@@ -184,9 +185,9 @@ impl EventLoop {
         self.seat.get() == Tenure::Owned
     }
 
-    /// Starts or resumes accepting.
-    pub(super) fn listen(&self, listener: &Listener) -> std::io::Result<()> {
-        match self.poller.add(listener, LISTENER_KEY, Watch::Shared) {
+    /// Starts or resumes accepting at the listening socket of that number.
+    pub(super) fn listen(&self, listener: &Listener, number: u64) -> std::io::Result<()> {
+        match self.poller.add(listener, FIRST_LISTENER_KEY + number, Watch::Shared) {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
             added => added,
         }
@@ -330,17 +331,12 @@ impl EventLoop {
         self.state.lock().accept_after = now.after(span);
     }
 
-    /// Has the owner look at the listener, which the thread of another loop may have been woken for, in
-    /// vain; unless accepting is paused.
-    pub(super) fn listen_again(&self, listener: &Listener) {
-        if self.state.lock().accept_after.is_none() {
-            self.ignore(listener);
-            // Whoever runs out of memory here gets the next connection's wake-up, or one of the others.
-            let _listens = self.listen(listener);
-        }
+    /// Whether accepting is not paused.
+    pub(super) fn accepts(&self) -> bool {
+        self.state.lock().accept_after.is_none()
     }
 
-    /// Stops watching the listener.
+    /// Stops watching a listening socket.
     pub(super) fn ignore(&self, listener: &Listener) {
         self.poller.delete(listener);
     }

@@ -77,7 +77,6 @@ fn merge<F: Filter + 'static>(run: &Arc<Run<F>>, index: usize, event_loop: &Even
             }
         }
     }
-    if let Some(listener) = run.entrance.listener() {
-        target.listen_again(&listener);
-    }
+    // Its thread may have been woken for a connection.
+    run.entrance.open_again(target);
 }

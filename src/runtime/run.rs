@@ -74,8 +74,7 @@ impl<F: Filter> Run<F> {
         if !self.stops.as_ref().is_none_or(|stops| stops.is_intact()) {
             return Some(Lost::Stops);
         }
-        let listener = self.entrance.listener();
-        listener.is_some_and(|listener| !listener.is_intact()).then_some(Lost::Listener)
+        (!self.entrance.is_intact()).then_some(Lost::Listener)
     }
 
     /// Puts a session that waits for its MTA into the loop that has fewest, of those with a thread.

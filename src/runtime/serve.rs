@@ -64,17 +64,17 @@ impl ServeError {
 /// is left, except those stuck in a callback, and no callback will be called any more.
 ///
 /// # Errors
-/// See [`ServeError`]; the listener is closed in any case.
+/// See [`ServeError`]; the listeners are closed in any case.
 pub fn serve<F: Filter + 'static>(
     filter: F,
-    listener: Listener,
+    listeners: Vec<Listener>,
     options: Options,
     log: Arc<Log>,
     trace: Option<Trace>,
     running: &mut Running<'static>,
 ) -> Result<(), ServeError> {
     let start = |what| move |error| ServeError::Start(what, error);
-    if !listener.is_intact() {
+    if !listeners.iter().all(Listener::is_intact) {
         log.line(Priority::Error, &Lost::Listener.to_string());
         return Err(ServeError::Lost(Lost::Listener));
     }
@@ -102,7 +102,7 @@ pub fn serve<F: Filter + 'static>(
     let run = Arc::new(Run {
         pool: Pool::new(threads, Arc::clone(&log), control),
         service: Service::new(filter, options, log, control, trace),
-        entrance: Entrance::new(listener),
+        entrance: Entrance::new(listeners),
         loops,
         stops,
         parked: Parked::default(),
