@@ -1,6 +1,8 @@
 //! The listening socket, which no model uses.
 
 pub mod listener {
+    pub const SOCKETS_MAX: usize = 1;
+
     #[derive(Debug)]
     pub struct Listener;
 

@@ -19,6 +19,7 @@ mod milter_try;
 mod negotiation;
 mod played;
 mod restart;
+mod restart_activated;
 mod self_check;
 mod sessions;
 mod submission;

@@ -23,20 +23,20 @@ const TIMES: usize = 8;
 const TIMES_VARIABLE: &str = "RESTARTS";
 const CLIENTS: usize = 4;
 /// Messages after which some have gone through the filter that runs now, as others were under way.
-const FLOWS: usize = 2 * CLIENTS;
+pub(crate) const FLOWS: usize = 2 * CLIENTS;
 const LINKAGE: Linkage = Linkage::OursDynamic;
 /// How long mail may take to begin to flow again.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What the filter puts into each message.
 const HEADER: &str = "X-Seen: once";
 
-fn times() -> usize {
+pub(crate) fn times() -> usize {
     let asked = std::env::var(TIMES_VARIABLE).ok();
     asked.map_or(TIMES, |times| times.parse().expect("a number of restarts"))
 }
 
 /// Clients that send messages, one for each connection, until told to stop.
-struct Load<'a> {
+pub(crate) struct Load<'a> {
     mta: &'a Mta,
     stop: AtomicBool,
     accepted: AtomicUsize,
@@ -45,6 +45,10 @@ struct Load<'a> {
 impl<'a> Load<'a> {
     fn new(mta: &'a Mta) -> Self {
         Self { mta, stop: AtomicBool::new(false), accepted: AtomicUsize::new(0) }
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.mta.log()
     }
 
     /// One message after the other; the recipients of those accepted, and what else was said.
@@ -72,7 +76,7 @@ impl<'a> Load<'a> {
     }
 
     /// Waits until that many more messages were accepted.
-    fn wait_for(&self, more: usize) {
+    pub(crate) fn wait_for(&self, more: usize) {
         let (wanted, start) = (self.accepted.load(Ordering::Relaxed) + more, Instant::now());
         while self.accepted.load(Ordering::Relaxed) < wanted {
             assert!(start.elapsed() < PATIENCE, "mail does not flow; {}", self.mta.log());
@@ -81,8 +85,13 @@ impl<'a> Load<'a> {
     }
 }
 
-/// Sends mail through Postfix while `restarts` are under way, then looks at all of it.
-fn nothing_is_lost(spec: &str, restarts: impl FnOnce(&Load<'_>) -> Result<()>) -> Result<()> {
+/// Sends mail through Postfix while `restarts` are under way, then looks at all of it, which must have such
+/// a header once.
+pub(crate) fn nothing_is_lost(
+    spec: &str,
+    header: &str,
+    restarts: impl FnOnce(&Load<'_>) -> Result<()>,
+) -> Result<()> {
     let mta = Mta::postfix().milter(spec).start()?;
     let load = Load::new(&mta);
     let (clients, restarted) = thread::scope(|scope| {
@@ -98,7 +107,7 @@ fn nothing_is_lost(spec: &str, restarts: impl FnOnce(&Load<'_>) -> Result<()>) -
     mta.settle()?;
     let mut delivered: Vec<String> = Vec::new();
     for delivery in mta.deliveries()? {
-        let seen = delivery.message.lines().filter(|line| *line == HEADER).count();
+        let seen = delivery.message.lines().filter(|line| line.starts_with(header)).count();
         assert_eq!(seen, 1, "{}: {}", delivery.recipient, delivery.message);
         delivered.push(delivery.recipient);
     }
@@ -137,7 +146,7 @@ fn held(socket: &OwnedFd, spec: &str) -> Result<()> {
     let start = || start("fd:0", dir.path(), socket.try_clone().unwrap().into());
     // Outlives the clients.
     let mut filter = Some(start()?);
-    nothing_is_lost(spec, |load| {
+    nothing_is_lost(spec, HEADER, |load| {
         for _ in 0..times() {
             load.wait_for(FLOWS);
             filter.take().map_or(Ok(()), |filter| stop(filter, load))?;
@@ -176,7 +185,7 @@ fn a_path_that_the_next_filter_takes_over() {
     let start = || start(&spec, dir.path(), Stdio::null());
     let mut filter = start().unwrap();
     filter.wait_for(&spec).unwrap();
-    nothing_is_lost(&spec, |load| {
+    nothing_is_lost(&spec, HEADER, |load| {
         for _ in 0..times() {
             load.wait_for(FLOWS);
             let (before, begun) = (inode(), Instant::now());
