@@ -16,6 +16,7 @@ mod run;
 mod setmlreply;
 mod settings;
 mod socket;
+mod statistics;
 mod trace;
 pub mod types;
 mod variables;

@@ -8,6 +8,7 @@ use super::guard::{Failed, guard_system};
 use super::process::MAX_DATA_SIZE;
 use super::settings::SETTINGS;
 use super::socket;
+use super::statistics::statistics;
 use super::trace::trace;
 use super::types::MI_SUCCESS;
 use super::variables::{
@@ -60,12 +61,13 @@ fn run() -> Result<(), Failed> {
         log.line(Priority::Error, "Couldn't mask HUP and KILL signals");
         Failed(error.raw_os_error())
     })?;
-    let (listeners, _with_run) = socket::take()?;
+    let (mut listeners, _with_run) = socket::take()?;
     let (max_threads, threads) = (max_threads(&log), threads(&log));
     let stop_limit = stop_limit(&log);
     let (allowance, quiet_probes) = (allowance(&log), quiet_probes(&log));
     let patience = patience(&log);
     let manager = manager(&log);
+    let statistics = statistics(&log, &mut listeners);
     let options = {
         let settings = SETTINGS.lock();
         Options {
@@ -79,12 +81,14 @@ fn run() -> Result<(), Failed> {
             patience,
             signals,
             quiet_probes,
+            counted: statistics.is_some(),
             manager,
         }
     };
     let trace = trace(&log);
     announce(&log, &options);
-    let served = serve(filter, listeners, options, Arc::clone(&log), trace, &mut running);
+    let served =
+        serve(filter, listeners, options, Arc::clone(&log), trace, statistics, &mut running);
     tsan::run_ended();
     served.map_err(|error| {
         if !matches!(error, ServeError::Lost(_)) {

@@ -99,14 +99,36 @@ pub(super) fn takeover(log: &Log) -> Takeover {
 /// # Errors
 /// They can't be understood: without them, others than meant might connect.
 pub(super) fn rights(log: &Log) -> Result<Rights, ListenError> {
-    let owner = |text: &str| text.parse().ok().or_else(|| users::user_id(text));
-    let group = |text: &str| text.parse().ok().or_else(|| users::group_id(text));
-    let mode = |text: &str| u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
     Ok(Rights {
-        owner: right("LIBMILTER_SOCKET_OWNER", log, "is no user", owner)?,
-        group: right("LIBMILTER_SOCKET_GROUP", log, "is no group", group)?,
-        mode: right("LIBMILTER_SOCKET_MODE", log, "is no octal number from 0 to 777", mode)?,
+        owner: owner("LIBMILTER_SOCKET_OWNER", log)?,
+        group: group("LIBMILTER_SOCKET_GROUP", log)?,
+        mode: mode("LIBMILTER_SOCKET_MODE", log)?,
     })
+}
+
+/// Rights of the socket of statistics.
+///
+/// # Errors
+/// As [`rights`].
+pub(super) fn statistics_rights(log: &Log) -> Result<Rights, ListenError> {
+    Ok(Rights {
+        owner: None,
+        group: group("LIBMILTER_STATS_GROUP", log)?,
+        mode: mode("LIBMILTER_STATS_MODE", log)?,
+    })
+}
+
+fn owner(name: &str, log: &Log) -> Result<Option<u32>, ListenError> {
+    right(name, log, "is no user", |text| text.parse().ok().or_else(|| users::user_id(text)))
+}
+
+fn group(name: &str, log: &Log) -> Result<Option<u32>, ListenError> {
+    right(name, log, "is no group", |text| text.parse().ok().or_else(|| users::group_id(text)))
+}
+
+fn mode(name: &str, log: &Log) -> Result<Option<u32>, ListenError> {
+    let parse = |text: &str| u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+    right(name, log, "is no octal number from 0 to 777", parse)
 }
 
 fn right<T>(

@@ -23,6 +23,27 @@ pub fn open<'a>(
     }
 }
 
+/// Opens one more socket, at a path or by a name without a file, beside `others`, in whose place it never is.
+///
+/// # Errors
+/// See [`ListenError`].
+pub fn open_beside(
+    spec: &[u8],
+    opening: Opening<'_>,
+    others: &mut Vec<Listener>,
+) -> Result<Listener, ListenError> {
+    let parsed = parse(spec).map_err(ListenError::Spec)?;
+    Listener::open(parsed, &quote(spec), opening, others)?;
+    let Some(mut listener) = others.pop() else { return Err(ListenError::TooMany) };
+    match listener.put_in_place() {
+        Ok(()) => Ok(listener),
+        Err(error) => {
+            listener.withdraw();
+            Err(error)
+        }
+    }
+}
+
 fn open_each<'a>(
     list: &'a [u8],
     opening: Opening<'_>,

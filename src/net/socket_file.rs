@@ -67,6 +67,12 @@ impl SocketFile {
         }
     }
 
+    /// Whether nobody but root may put other files in its place.
+    pub(super) fn is_among_roots(&self) -> bool {
+        let directory = self.path.parent().map(metadata).and_then(Result::ok);
+        directory.is_some_and(|directory| directory.uid() == 0 && directory.mode() & 0o022 == 0)
+    }
+
     /// The path, for the log.
     pub(super) fn path(&self) -> &std::path::Path {
         &self.path

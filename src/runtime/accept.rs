@@ -14,6 +14,7 @@ use super::options::Threads;
 use super::pool::Employer;
 use super::run::{Run, Work};
 use super::stop::Level;
+use super::tally::Refusal;
 use crate::net::listener::errno_text;
 use crate::proto::response::{bare, letter};
 use crate::session::{Filter, Report};
@@ -44,6 +45,7 @@ pub(super) fn accept<F: Filter + 'static>(
     for call in 0..ACCEPT_BATCH {
         let guard = guests.door();
         if guard.is_some() && guests.have_to_wait(run.service.lifecycle.sessions(), now) {
+            run.service.count_refusal(Refusal::Sessions);
             ignore(this, &doors);
             return this.pause(now, PAUSE);
         }
@@ -106,7 +108,9 @@ fn begin<F: Filter + 'static>(
     let guests = &run.service.guests;
     let address = guests.counts_addresses().then(|| socket::peer_address(&fd)).flatten();
     let sessions = run.service.lifecycle.sessions();
-    if guard.is_some() && guests.admit(sessions, address, now) == Admission::Denied {
+    let denied = guard.is_some().then(|| guests.admit(sessions, address, now));
+    if let Some(Admission::Denied(why)) = denied {
+        run.service.count_refusal(why);
         // Whether it reads that is up to the peer.
         let _told = socket::send_some(&fd, &bare(letter::TEMPFAIL));
         return true;
@@ -116,7 +120,10 @@ fn begin<F: Filter + 'static>(
         let text = format!("set keepalive failed ({error})");
         run.service.log.line(Priority::Warning, &text);
     }
-    let Some(connection) = Connection::begin(&run.service, fd, now) else { return false };
+    let Some(connection) = Connection::begin(&run.service, fd, now) else {
+        run.service.count_refusal(Refusal::NoMemory);
+        return false;
+    };
     guests.enter(connection.output.session, address);
     drop(guard);
     if run.service.options.threads == Threads::Session {
@@ -153,6 +160,9 @@ fn refuse<F: Filter>(
         return run.service.lifecycle.lose(Lost::Listener);
     }
     let text = errno_text(error);
+    if exhausted {
+        run.service.count_refusal(Refusal::Exhausted);
+    }
     if exhausted || socket::is_passing(error) {
         // Of one that only waits for others to be slower there is nothing to tell.
         let untold = || run.entrance.pause_is_news(now);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::attended::Attended;
+use super::counted::Counted;
 use super::lifecycle::{LINGER, Phase};
 use super::options::Limits;
 use super::output::SocketOutput;
@@ -211,6 +212,9 @@ impl Connection {
 /// inside. Without any of them it is the socket's.
 fn listened<F: Filter>(service: &Service<F>, socket: &Arc<SocketOutput>) -> Arc<dyn Output> {
     let (session, mut output) = (socket.session, Arc::<SocketOutput>::clone(socket) as _);
+    if let Some(tally) = &service.tally {
+        output = Counted::begin(tally, socket, output);
+    }
     if let Some(trace) = &service.trace {
         output = Traced::begin(trace, session, output);
     }

@@ -120,6 +120,11 @@ impl EventLoop {
         self.sessions.load(Ordering::Relaxed)
     }
 
+    /// Sessions whose MTA has to read what it was sent.
+    pub(super) fn full(&self) -> usize {
+        self.state.lock().slots.full()
+    }
+
     /// For the thread that becomes the owner.
     pub(super) fn own(&self) {
         *self.owner.lock() = StateView::own();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::allowance::{Allowance, Surplus};
 use super::log::Log;
 use super::news::News;
+use super::tally::Refusal;
 use crate::sys::clock::Time;
 use crate::sys::jitter::{Mutex, MutexGuard};
 use crate::sys::log::Priority;
@@ -62,8 +63,8 @@ impl Present {
 pub(super) enum Admission {
     /// It may.
     Granted,
-    /// Its peer is to be told that it failed for now.
-    Denied,
+    /// Its peer is to be told that it failed for now, for this reason.
+    Denied(Refusal),
 }
 
 impl Guests {
@@ -106,7 +107,7 @@ impl Guests {
                      temporary failure (see LIBMILTER_MAX_SESSIONS)"
                 )
             });
-            return Admission::Denied;
+            return Admission::Denied(Refusal::Sessions);
         }
         let Some(address) = address else { return Admission::Granted };
         let mut present = self.present.lock();
@@ -118,14 +119,14 @@ impl Guests {
                      a temporary failure (see LIBMILTER_MAX_SESSIONS_PER_PEER)"
                 )
             });
-            return Admission::Denied;
+            return Admission::Denied(Refusal::Peer);
         }
         // Nobody else takes it while the door is held.
         if !present.make_room() {
             self.tell(now, || {
                 "memory has run out; a connection got a temporary failure".to_owned()
             });
-            return Admission::Denied;
+            return Admission::Denied(Refusal::NoMemory);
         }
         Admission::Granted
     }

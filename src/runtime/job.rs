@@ -3,6 +3,7 @@
 use super::connection::{Connection, Job, Place, Scratch, TurnEnd};
 use super::lifecycle::Phase;
 use super::service::Service;
+use super::tally::Refusal;
 use crate::proto::response::{Payload, letter};
 use crate::session::{Filter, Report};
 use crate::sys::clock::Time;
@@ -50,6 +51,7 @@ impl Connection {
         let (session, bytes) = (self.output.session, self.bytes_kept());
         let stays = service.guests.may_keep(session, bytes, Time::now());
         if !stays {
+            service.count_refusal(Refusal::Bytes);
             let _gone = self.session.context().output().send(letter::TEMPFAIL, Payload::None, true);
         }
         stays

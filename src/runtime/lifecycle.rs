@@ -120,6 +120,11 @@ impl Lifecycle {
         self.sessions.load(Ordering::SeqCst)
     }
 
+    /// Sessions that have begun.
+    pub(super) fn begun(&self) -> u64 {
+        self.next_session.load(Ordering::Relaxed) - 1
+    }
+
     /// A number for a session that begins.
     pub(super) fn begin_session(&self) -> u64 {
         jitter();

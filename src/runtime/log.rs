@@ -1,5 +1,6 @@
 //! Log lines: the filter's name in front, and no floods.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::news::{News, Untold};
@@ -27,6 +28,14 @@ static MISTAKES: Mutex<[News; Mistake::KINDS]> =
 
 /// What a negotiation that fails means, likewise: that it has failed is told each time.
 static MEANINGS: Mutex<News> = Mutex::new(News::new());
+
+/// Lines that were left out in the life of the process, for whatever reason.
+static LEFT_OUT: AtomicU64 = AtomicU64::new(0);
+
+/// How many lines were left out in the life of the process.
+pub(super) fn left_out() -> u64 {
+    LEFT_OUT.load(Ordering::Relaxed)
+}
 
 /// The system log, seen by one filter.
 #[derive(Debug)]
@@ -57,6 +66,7 @@ impl Window {
         let admitted = self.lines <= LINES_PER_WINDOW;
         if !admitted {
             self.suppressed += 1;
+            LEFT_OUT.fetch_add(1, Ordering::Relaxed);
         }
         (admitted, left_out)
     }
@@ -94,7 +104,11 @@ fn admit_report(report: &Report<'_>) -> Option<u64> {
         Some(kind) => with_lock(&MISTAKES, |kinds| kinds.get_mut(kind)?.admit(now)),
         None => with_lock(&MEANINGS, |news| news.admit(now)),
     };
-    admitted.map_or(Some(0), |admitted| admitted.map(|Untold(more)| more))
+    let admitted = admitted.map_or(Some(0), |admitted| admitted.map(|Untold(more)| more));
+    if admitted.is_none() {
+        LEFT_OUT.fetch_add(1, Ordering::Relaxed);
+    }
+    admitted
 }
 
 impl Log {
@@ -102,6 +116,11 @@ impl Log {
     #[must_use]
     pub fn new(name: &[u8]) -> Log {
         Log { name: quote(name) }
+    }
+
+    /// The filter's name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Whether one more line may be written; tells how many could not.

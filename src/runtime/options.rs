@@ -44,6 +44,8 @@ pub struct Options {
     pub signals: bool,
     /// A connection on which nothing comes reaches no callback.
     pub quiet_probes: bool,
+    /// Sessions, messages and callbacks are counted.
+    pub counted: bool,
     /// Who hears when the run serves and stops.
     pub manager: Option<Manager>,
 }
@@ -85,7 +87,7 @@ impl Options {
 
     /// Whether somebody looks at the callbacks that are under way.
     pub(super) fn callbacks_are_known(&self) -> bool {
-        self.patience.ends()
+        self.patience.ends() || self.counted
     }
 
     /// When, since the request, a stop breaks off messages in hand.

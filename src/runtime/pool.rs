@@ -59,6 +59,12 @@ impl<W> Pool<W> {
         self.crew.lock().live
     }
 
+    /// Threads that exist, those that wait for work, and work that none has taken yet.
+    pub(super) fn counts(&self) -> (usize, usize, usize) {
+        let crew = self.crew.lock();
+        (crew.live, crew.idle, crew.queued)
+    }
+
     /// Whether work is queued that no thread is free for.
     pub(super) fn is_short(&self) -> bool {
         self.crew.lock().is_short()

@@ -39,7 +39,6 @@ impl Callbacks {
 
     /// Tells of each callback that is under way, and of the message it is about. None can begin or return
     /// meanwhile.
-    #[cfg_attr(not(test), expect(dead_code, reason = "nobody asks yet"))]
     pub(super) fn each(&self, mut visit: impl FnMut(&UnderWay, &Message)) {
         for subject in self.present.lock().subjects.values() {
             let state = subject.state.lock();

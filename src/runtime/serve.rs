@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use super::desk::Desk;
 use super::entrance::Entrance;
 use super::event_loop::EventLoop;
 use super::log::Log;
@@ -71,6 +72,7 @@ pub fn serve<F: Filter + 'static>(
     options: Options,
     log: Arc<Log>,
     trace: Option<Trace>,
+    statistics: Option<Listener>,
     running: &mut Running<'static>,
 ) -> Result<(), ServeError> {
     let start = |what| move |error| ServeError::Start(what, error);
@@ -107,8 +109,9 @@ pub fn serve<F: Filter + 'static>(
         stops,
         parked: Parked::default(),
     });
+    let desk = statistics.map(|listener| Desk::new(listener, Arc::clone(&run.service.log)));
     let supervisor =
-        Supervisor::new(Arc::clone(&run)).map_err(start("Couldn't create an event loop"))?;
+        Supervisor::new(Arc::clone(&run), desk).map_err(start("Couldn't create an event loop"))?;
     for event_loop in &run.loops {
         run.entrance.open(event_loop).map_err(start("Couldn't watch the listener"))?;
     }

@@ -10,6 +10,7 @@ use super::options::Options;
 use super::output::OutputSettings;
 use super::running::Callbacks;
 use super::stop::Control;
+use super::tally::{Refusal, Tally};
 use super::trace::Trace;
 use crate::proto::command::Command;
 use crate::session::Filter;
@@ -26,6 +27,8 @@ pub(super) struct Service<F> {
     pub(super) trace: Option<Arc<Trace>>,
     /// The callbacks that are under way, if somebody wants to know them.
     pub(super) callbacks: Option<Arc<Callbacks>>,
+    /// Numbers, if somebody wants to know them.
+    pub(super) tally: Option<Arc<Tally>>,
 }
 
 impl<F: Filter> Service<F> {
@@ -45,6 +48,7 @@ impl<F: Filter> Service<F> {
         let estimates = Estimates::default();
         let guests = Guests::new(options.allowance, Arc::clone(&log));
         let trace = trace.map(Arc::new);
+        let tally = options.counted.then(|| Arc::new(Tally::new()));
         let callbacks = options.callbacks_are_known();
         let callbacks = callbacks.then(|| Arc::new(Callbacks::new(options.patience, control)));
         Service {
@@ -57,6 +61,15 @@ impl<F: Filter> Service<F> {
             guests,
             trace,
             callbacks,
+            tally,
+        }
+    }
+
+    /// Counts something that was refused.
+    #[cold]
+    pub(super) fn count_refusal(&self, why: Refusal) {
+        if let Some(tally) = &self.tally {
+            tally.refuse(why);
         }
     }
 

@@ -151,6 +151,11 @@ impl Slots {
         self.sweep = self.slots.len() as u32;
     }
 
+    /// Sessions that wait for room, counted one by one.
+    pub(super) fn full(&self) -> usize {
+        self.slots.iter().flatten().filter(|place| place.full).count()
+    }
+
     /// Takes sessions again.
     pub(super) fn open(&mut self) {
         self.closed = false;

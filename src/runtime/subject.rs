@@ -15,14 +15,12 @@ use crate::sys::jitter::Mutex;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct UnderWay {
     /// The session's number.
-    #[cfg_attr(not(test), expect(dead_code, reason = "nobody asks yet"))]
     pub(super) session: u64,
     /// The command that the callback serves.
     pub(super) command: Command,
     /// What the MTA waits for.
     pub(super) due: Due,
     /// When it was called.
-    #[cfg_attr(not(test), expect(dead_code, reason = "nobody asks yet"))]
     pub(super) since: Instant,
     /// The system's number of the thread that runs it, where it has one.
     pub(super) thread: Option<u64>,

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::accept::accept_rest;
+use super::desk::{self, Desk};
 use super::lifecycle::{LINGER, Phase, QUIET};
 use super::lost::Lost;
 use super::options::{CHECK_BUSY, CHECK_IDLE};
 use super::placement::Placement;
 use super::pool::Employer;
+use super::readings::page;
 use super::run::{Run, Work};
 use super::stop::Level;
+use super::wake_up::WAKER_KEY;
 use super::watchdog::Watchdog;
 use crate::session::Filter;
 use crate::sys::clock::{self, Time};
@@ -46,13 +49,15 @@ pub(super) struct Supervisor<F> {
     /// How many threads are about to end, and the time until the next look at them.
     ending: (usize, Duration),
     watchdog: Watchdog,
+    /// Where statistics are given, if somebody wants them.
+    desk: Option<Desk>,
 }
 
 impl<F: Filter + 'static> Supervisor<F> {
-    pub(super) fn new(run: Arc<Run<F>>) -> io::Result<Supervisor<F>> {
+    pub(super) fn new(run: Arc<Run<F>>, desk: Option<Desk>) -> io::Result<Supervisor<F>> {
         let poller = Poller::new()?;
         if let Some(waker) = run.service.lifecycle.control.waker() {
-            poller.add(waker, 0, Watch::Level)?;
+            poller.add(waker, WAKER_KEY, Watch::Level)?;
         }
         let seen = vec![(0, 0); run.loops.len()];
         let (manager, log) = (run.service.options.manager.clone(), Arc::clone(&run.service.log));
@@ -66,6 +71,7 @@ impl<F: Filter + 'static> Supervisor<F> {
             checked: Instant::now(),
             ending: (0, ENDING_MIN),
             watchdog: Watchdog::new(manager, log),
+            desk,
         })
     }
 
@@ -75,6 +81,9 @@ impl<F: Filter + 'static> Supervisor<F> {
         self.watchdog.ready();
         self.wait_until(None, |_| control.level() > Level::Run);
         self.watchdog.stopping();
+        if let Some(tally) = &self.run.service.tally {
+            tally.stop();
+        }
         let word = if control.level() == Level::Stop { "terminating" } else { "aborting" };
         if self.run.service.options.debug > 0 {
             self.run.service.log.status(Priority::Debug, word);
@@ -219,20 +228,29 @@ impl<F: Filter + 'static> Supervisor<F> {
         let watchdog = self.watchdog.keep_alive();
         let callbacks = self.run.service.callbacks.as_ref().and_then(|c| c.next_look());
         let callbacks = callbacks.map(|at| Time::now().until(at));
-        let timeout =
-            [timeout, left, retry, ending, beat, watchdog, callbacks].into_iter().flatten().min();
+        let desk = self.attend();
+        let timeouts = [timeout, left, retry, ending, beat, watchdog, callbacks, desk];
+        let timeout = timeouts.into_iter().flatten().min();
         let timeout = timeout.map_or(CHECK_IDLE, |timeout| timeout.min(CHECK_IDLE));
         if let Err(error) = self.poller.wait(&mut self.events, &Timeout::new(Some(timeout))) {
             let lost = (!self.poller.is_intact()).then_some(Lost::Supervisor);
             self.run.service.lifecycle.cannot_wait(&error, lost);
         }
-        if self.events.keys().next().is_some() {
+        if self.events.keys().any(|key| key == WAKER_KEY) {
             if let Some(waker) = self.run.service.lifecycle.control.waker() {
                 waker.clear();
             }
         }
         self.run.parked.unpark();
         self.run.service.lifecycle.keep_time();
+    }
+
+    /// Gives statistics to those who ask for them; how long until it is to be looked again.
+    fn attend(&mut self) -> Option<Duration> {
+        let desk = self.desk.as_mut()?;
+        let keys = self.events.keys().filter(|key| *key >= desk::FIRST_KEY);
+        desk.attend(&self.poller, keys, &mut |path, out| page(&self.run, path, out));
+        desk.patience()
     }
 
     /// Looks at each loop, and passes on those whose thread is blocked.
@@ -284,6 +302,9 @@ impl<F: Filter + 'static> Supervisor<F> {
             return;
         }
         self.checked = Instant::now();
+        if let Some(desk) = &mut self.desk {
+            desk.check();
+        }
         let lost = self.run.find_lost();
         if let Some(lost) = lost.or((!self.poller.is_intact()).then_some(Lost::Supervisor)) {
             self.run.service.lifecycle.lose(lost);

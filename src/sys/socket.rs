@@ -145,6 +145,11 @@ pub fn hang_up(socket: impl AsFd) {
     let _gone = rustix::net::shutdown(socket, rustix::net::Shutdown::Read);
 }
 
+/// Ends a connection in the direction of our bytes.
+pub fn end_sending(socket: impl AsFd) {
+    let _gone = rustix::net::shutdown(socket, rustix::net::Shutdown::Write);
+}
+
 /// Ends a connection in both directions: whoever waits to send hears of it.
 pub fn cut(socket: impl AsFd) {
     let _gone = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);

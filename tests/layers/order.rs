@@ -10,6 +10,8 @@ const ROWS: &[&[&str]] = &[
     &["serve"],
     // What the threads do: those of the pool, and the one that called `smfi_main`.
     &["supervisor", "work"],
+    // What a run looks like to whoever asks.
+    &["readings"],
     // The owner of a loop: waits, serves, accepts, keeps deadlines. Which loops have one.
     &["drive", "placement"],
     // Connections come in; sessions are served outside of loops.
@@ -31,32 +33,35 @@ const ROWS: &[&[&str]] = &[
     &["guests", "lifecycle", "pool"],
     // What is done about callbacks that take long; a session whose callbacks are known.
     &["overdue"],
-    // Those who listen to a session: a trace; whoever wants to know the callbacks that are under way.
-    &["attended", "traced"],
+    // Those who listen to a session: a trace; whoever counts; whoever wants to know the callbacks that are
+    // under way.
+    &["attended", "counted", "traced"],
     &["running"],
     &["subject"],
-    // The way back to the MTA, and into a trace; the thread that waits for signals.
-    &["output", "signals", "trace", "watchdog"],
-    &["trace_capture", "trace_json", "trace_text"],
+    // The way back to the MTA, and into a trace; the thread that waits for signals; who gives statistics.
+    &["desk", "output", "signals", "trace", "watchdog"],
+    &["exposition", "inquirer", "trace_capture", "trace_json", "trace_text"],
     &[
         "agenda",
         "crew",
         "deadlines",
         "estimates",
         "held",
+        "inquiry",
         "log",
         "lost",
         "moment",
         "options",
         "partial",
         "stop",
+        "tally",
         "tenure",
         "turn",
         "wake_up",
         "way",
     ],
     // Plain data of which others consist.
-    &["allowance", "message", "news", "patience"],
+    &["allowance", "histogram", "message", "news", "patience"],
 ];
 
 /// Path of a file from the root of the package, with its name in the table.
