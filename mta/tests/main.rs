@@ -11,4 +11,5 @@ mod runs;
 mod session;
 mod support;
 mod verdicts;
+mod watch;
 mod wishes;

@@ -24,6 +24,7 @@ mod run;
 mod status;
 mod text;
 mod transcript;
+mod watch;
 mod written;
 
 use std::path::Path;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
             put(&text);
             0
         }),
+        Ok(Request::Watch(watch)) => watch::watch(&watch),
         Ok(Request::Run(options)) => run::run(&options).map(Status::code),
         Err(failure) if checks => {
             let (status, line) = check::misunderstood(&failure);

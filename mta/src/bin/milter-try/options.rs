@@ -16,6 +16,7 @@ use milter_mta::{ConnSpec, spec};
 use crate::configured::{self, Configured};
 use crate::paint::When;
 use crate::status::Failure;
+use crate::watch::Watch;
 pub(crate) use types::{Library, Options, Request, Task};
 pub(crate) use values::AddedMacro;
 use values::{CLIENT_PORT, added_macro, client, number, seconds};
@@ -59,6 +60,7 @@ pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Request, Failure> {
             Long("help") | Short('h') => return Ok(Request::Help),
             Long("version") | Short('V') => return Ok(Request::Version),
             Long("anonymize") => return anonymize(&mut words),
+            Long("watch") => return watch(&mut words),
             Long("library") => match words.optional_value() {
                 Some(path) => options.library = Library::At(path.into()),
                 None => match words.next().map_err(wrong)? {
@@ -227,6 +229,23 @@ fn anonymize(words: &mut lexopt::Parser) -> Result<Request, Failure> {
             Err(Failure::usage("--anonymize FILE stands alone; it prints the other capture"))
         }
     }
+}
+
+/// A filter's statistics, how often, and nothing else.
+fn watch(words: &mut lexopt::Parser) -> Result<Request, Failure> {
+    let place = words.value().map_err(wrong)?;
+    let mut count = None;
+    while let Some(word) = words.next().map_err(wrong)? {
+        match word {
+            Long("count") => count = Some(number("--count", &text(words)?, 1_000_000)?),
+            _ => {
+                return Err(Failure::usage(
+                    "--watch PATH stands alone, but for --count N behind it",
+                ));
+            }
+        }
+    }
+    Ok(Request::Watch(Watch::new(&place, count)?))
 }
 
 fn wrong(error: lexopt::Error) -> Failure {

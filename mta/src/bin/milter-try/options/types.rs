@@ -9,6 +9,7 @@ use milter_mta::session::{ClientInfo, Profile};
 
 use super::values::AddedMacro;
 use crate::paint::When;
+use crate::watch::Watch;
 
 /// Which libmilter the milter runs with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +67,8 @@ pub(crate) enum Request {
     Run(Box<Options>),
     /// Print this capture without names and contents.
     Anonymize(PathBuf),
+    /// Show what a running filter does.
+    Watch(Watch),
     /// Say which libmilter this is.
     Library(Library),
     /// Print the help text.
