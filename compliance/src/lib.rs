@@ -5,6 +5,8 @@
 //! played        MTAs that no package has any more, by `mta/`
 //! smtp          an SMTP client that writes down the conversation
 //! filter        a milter of any kind as a process; its exit status, its socket afterwards
+//! haproxy       a HAProxy before two filters, as docs/scaling.md has it
+//! scaling       the configurations of docs/scaling.md
 //! probe         a C filter that writes down its callbacks and does what it is told
 //! root          what only root may do, by sudo if need be
 //! observation   what one run showed, in sections; volatile parts made equal
@@ -18,6 +20,7 @@
 
 pub mod compare;
 pub mod filter;
+pub mod haproxy;
 pub mod milter_try;
 pub mod milters;
 pub mod mta;
@@ -28,11 +31,13 @@ pub mod played;
 pub mod probe;
 pub mod root;
 pub mod row;
+pub mod scaling;
 pub mod smtp;
 
 pub use c_tests::{Error, Linkage, Packages, Result};
 pub use compare::compare;
 pub use filter::Filter;
+pub use haproxy::HaProxy;
 pub use mta::Mta;
 pub use observation::Observation;
 pub use pair::Pair;

@@ -1,8 +1,7 @@
 //! A filter that is started anew again and again while mail flows: no message is lost, refused for a time,
 //! or delivered twice.
 
-use crate::support::SHORT;
-use c_tests::ends::Ends;
+use crate::support::load::{self, FLOWS, HEADER, Load, PATIENCE};
 use c_tests::milter::POLL;
 use c_tests::{Milter, public};
 use compliance::filter::{compiled, free_port};
@@ -14,75 +13,17 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Starts, unless the variable asks for more.
 const TIMES: usize = 8;
 const TIMES_VARIABLE: &str = "RESTARTS";
-const CLIENTS: usize = 4;
-/// Messages after which some have gone through the filter that runs now, as others were under way.
-pub(crate) const FLOWS: usize = 2 * CLIENTS;
 const LINKAGE: Linkage = Linkage::OursDynamic;
-/// How long mail may take to begin to flow again.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// What the filter puts into each message.
-const HEADER: &str = "X-Seen: once";
 
 pub(crate) fn times() -> usize {
     let asked = std::env::var(TIMES_VARIABLE).ok();
     asked.map_or(TIMES, |times| times.parse().expect("a number of restarts"))
-}
-
-/// Clients that send messages, one for each connection, until told to stop.
-pub(crate) struct Load<'a> {
-    mta: &'a Mta,
-    stop: AtomicBool,
-    accepted: AtomicUsize,
-}
-
-impl<'a> Load<'a> {
-    fn new(mta: &'a Mta) -> Self {
-        Self { mta, stop: AtomicBool::new(false), accepted: AtomicUsize::new(0) }
-    }
-
-    pub(crate) fn log(&self) -> String {
-        self.mta.log()
-    }
-
-    /// One message after the other; the recipients of those accepted, and what else was said.
-    fn client(&self, number: usize) -> Result<(Vec<String>, Vec<String>)> {
-        let (mut accepted, mut refused) = (Vec::new(), Vec::new());
-        while !self.stop.load(Ordering::Relaxed) {
-            let recipient = format!("{number}-{}@b.example", accepted.len() + refused.len());
-            let mut smtp = self.mta.smtp()?;
-            smtp.send("a@a.example", &[&recipient], SHORT)?;
-            let said = smtp.quit()?;
-            // The last replies are those to the message and to QUIT.
-            match said
-                .iter()
-                .filter(|line| line.starts_with("S: 4") || line.ends_with("(closed)"))
-                .count()
-            {
-                1 => {
-                    self.accepted.fetch_add(1, Ordering::Relaxed);
-                    accepted.push(recipient);
-                }
-                _ => refused.push(said.join("\n")),
-            }
-        }
-        Ok((accepted, refused))
-    }
-
-    /// Waits until that many more messages were accepted.
-    pub(crate) fn wait_for(&self, more: usize) {
-        let (wanted, start) = (self.accepted.load(Ordering::Relaxed) + more, Instant::now());
-        while self.accepted.load(Ordering::Relaxed) < wanted {
-            assert!(start.elapsed() < PATIENCE, "mail does not flow; {}", self.mta.log());
-            thread::sleep(POLL);
-        }
-    }
 }
 
 /// Sends mail through Postfix while `restarts` are under way, then looks at all of it, which must have such
@@ -93,41 +34,18 @@ pub(crate) fn nothing_is_lost(
     restarts: impl FnOnce(&Load<'_>) -> Result<()>,
 ) -> Result<()> {
     let mta = Mta::postfix().milter(spec).start()?;
-    let load = Load::new(&mta);
-    let (clients, restarted) = thread::scope(|scope| {
-        let load = &load;
-        let clients: Vec<_> = (0..CLIENTS).map(|n| scope.spawn(move || load.client(n))).collect();
-        let ends = Ends(&load.stop);
-        let restarted = restarts(load);
-        drop(ends);
-        let clients: Vec<_> = clients.into_iter().map(|client| client.join().unwrap()).collect();
-        (clients, restarted)
-    });
-    restarted?;
-    mta.settle()?;
-    let mut delivered: Vec<String> = Vec::new();
-    for delivery in mta.deliveries()? {
-        let seen = delivery.message.lines().filter(|line| line.starts_with(header)).count();
-        assert_eq!(seen, 1, "{}: {}", delivery.recipient, delivery.message);
-        delivered.push(delivery.recipient);
-    }
-    let mut accepted = Vec::new();
-    for client in clients {
-        let (mut those, refused) = client?;
-        assert!(refused.is_empty(), "{}\n{}", refused.join("\n\n"), mta.log());
-        accepted.append(&mut those);
-    }
-    delivered.sort();
-    accepted.sort();
-    assert_eq!(delivered, accepted);
-    println!("{} messages, {} starts", accepted.len(), times());
+    let messages = load::nothing_is_lost(&mta, header, restarts)?;
+    println!("{messages} messages, {} starts", times());
     Ok(())
 }
 
 /// Starts the filter; it is not awaited, as something listens in any case.
 fn start(spec: &str, dir: &Path, stdin: Stdio) -> Result<Milter> {
     let mut command = compiled(LINKAGE, "compliance/milters/probe.c")?;
-    command.arg(spec).arg(dir.join("trace")).arg(format!("eom=add~{}", HEADER.replace(": ", "~")));
+    command
+        .arg(spec)
+        .arg(dir.join("trace"))
+        .arg(format!("eom=add~{}once", HEADER.replace(": ", "~")));
     command.stdin(stdin);
     Milter::start(command, |_, _| {})
 }

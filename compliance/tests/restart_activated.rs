@@ -5,7 +5,8 @@
 //! WATCHDOG_USEC, of which it believes the main process alone. systemd-socket-activate keeps no socket once
 //! it has started the program, and systemd itself wants to be process 1, as it is in packaging/tests/systemd.sh.
 
-use crate::restart::{FLOWS, Load, nothing_is_lost, times};
+use crate::restart::{nothing_is_lost, times};
+use crate::support::load::{FLOWS, Load};
 use c_tests::{Linkage, Milter, Packages, public};
 use compliance::Result;
 use compliance::filter::{free_port, packaged};
@@ -92,7 +93,7 @@ impl Service {
         filter.signal(Signal::TERM)?;
         self.wait_for(&filter, "STOPPING=1");
         let status = filter.wait()?;
-        assert!(status.success(), "{status}; {}", load.log());
+        assert!(status.success(), "{status}; {}", load.mta.log());
         Ok(())
     }
 }

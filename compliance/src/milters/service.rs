@@ -47,14 +47,19 @@ impl Service {
         if accepts == Some(true) {
             return Ok(service);
         }
-        let output = fs::read(&output).unwrap_or_default();
-        let output = String::from_utf8_lossy(&output);
+        let output = service.output();
         Err(Error(format!("{name} does not accept on its socket; it says:\n{output}")))
     }
 
     /// Where it listens.
     pub fn socket(&self) -> &Path {
         &self.socket
+    }
+
+    /// What it has written to its standard output and error.
+    pub fn output(&self) -> String {
+        let output = fs::read(self.dir.path().join("output")).unwrap_or_default();
+        String::from_utf8_lossy(&output).into_owned()
     }
 
     /// Its directory.

@@ -1,5 +1,7 @@
 //! What the tests with C filters have in common.
 
+pub(crate) mod load;
+
 pub(crate) use compliance::compare::BOTH_WAYS;
 use compliance::filter::Socket;
 use compliance::mta::Kind;
