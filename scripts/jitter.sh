@@ -23,7 +23,7 @@ round=0
 while [ "$round" -lt "${JITTER_ROUNDS:-1}" ]; do
     round=$((round + 1))
     play -- runtime_own_threads:: runtime_stop:: runtime_stuck:: runtime_mixed:: runtime_limits:: runtime_timeouts:: \
-        runtime_leave:: runtime_fork:: runtime_accept:: runtime_closed::
+        runtime_leave:: runtime_fork:: runtime_accept:: runtime_closed:: runtime_slow::
     # The one that is about any timing.
     for _ in 1 2 3 4 5 6 7 8; do
         play runtime_stress::

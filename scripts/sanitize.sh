@@ -90,7 +90,7 @@ EOF
     C_TESTS_SANITIZER=$C_TESTS_SANITIZER:$work/memory.so
     export TSAN_OPTIONS=log_path=$reports/tsan:exitcode=66
     echo "ThreadSanitizer: the runtime under load, with jitter"
-    play runtime_mixed:: runtime_stress:: runtime_concurrency:: runtime_timeouts:: \
+    play runtime_mixed:: runtime_stress:: runtime_concurrency:: runtime_timeouts:: runtime_slow:: \
         ${long:+runtime_own_threads:: runtime_stop:: runtime_scale:: --skip runtime_own_threads::leave::
             --skip what_arrives_while_the_process_is_stopped}
 else

@@ -25,6 +25,7 @@ mod scaling;
 mod self_check;
 mod sessions;
 mod several_milters;
+mod slow;
 mod submission;
 mod symptoms;
 mod transcripts;
