@@ -5,26 +5,19 @@ use super::printable::quote;
 /// Bytes that are shown of a text.
 const SHOWN: usize = 40;
 
-/// What others begin with; as far as it has arrived, of which four bytes are enough.
-const OPENINGS: [(&str, &[&[u8]]); 4] = [
+/// What others begin with, with zeros between one and the next; as far as it has arrived, of
+/// which four bytes are enough.
+///
+/// Not a pointer to each: they would have to be relocated whenever a program starts.
+const OPENINGS: [(&str, &[u8]); 4] = [
     (
         "HTTP",
-        &[
-            b"GET ",
-            b"POST ",
-            b"HEAD ",
-            b"PUT ",
-            b"OPTIONS ",
-            b"CONNECT ",
-            b"DELETE ",
-            b"PATCH ",
-            b"TRACE ",
-            b"PRI * HTTP/2",
-        ],
+        b"GET \x00POST \x00HEAD \x00PUT \x00OPTIONS \x00CONNECT \x00DELETE \x00PATCH \x00TRACE \x00PRI * HTTP/2",
     ),
-    ("SMTP", &[b"EHLO ", b"HELO ", b"LHLO ", b"QUIT\r\n", b"NOOP", b"RSET\r\n", b"220 ", b"220-"]),
-    ("the PROXY protocol", &[b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n"]),
-    ("SSH", &[b"SSH-"]),
+    ("SMTP", b"EHLO \x00HELO \x00LHLO \x00QUIT\r\n\x00NOOP\x00RSET\r\n\x00220 \x00220-"),
+    // Its second version goes on with a zero.
+    ("the PROXY protocol", b"PROXY \x00\r\n\r\n"),
+    ("SSH", b"SSH-"),
 ];
 
 /// Which protocol bytes belong to that can't be a packet, in words; `None` if they are none of those that
@@ -35,13 +28,14 @@ pub fn spoken(bytes: &[u8]) -> Option<String> {
     if let [0x16, 3, 0..=4, _] = first {
         return Some("speaks TLS".to_owned());
     }
-    let begins = |word: &&[u8]| {
+    let begins = |word: &[u8]| {
         let length = word.len().min(bytes.len());
         bytes
             .get(..length)
             .is_some_and(|begin| begin.eq_ignore_ascii_case(word.get(..length).unwrap_or_default()))
     };
-    let name = OPENINGS.iter().find(|(_, words)| words.iter().any(begins)).map(|(name, _)| *name);
+    let speaks = |words: &[u8]| words.split(|byte| *byte == 0).any(begins);
+    let name = OPENINGS.iter().find(|(_, words)| speaks(words)).map(|(name, _)| *name);
     let is_text = |b: &u8| matches!(b, b' '..=b'~' | b'\r' | b'\n' | b'\t');
     let text = quote(bytes.get(..SHOWN).unwrap_or(bytes));
     match name {

@@ -3,41 +3,64 @@
 use super::codes::{action, status, step};
 use std::fmt::Write;
 
-const ACTIONS: [(u32, &str); 9] = [
-    (action::ADDHDRS, "SMFIF_ADDHDRS"),
-    (action::CHGBODY, "SMFIF_CHGBODY"),
-    (action::ADDRCPT, "SMFIF_ADDRCPT"),
-    (action::DELRCPT, "SMFIF_DELRCPT"),
-    (action::CHGHDRS, "SMFIF_CHGHDRS"),
-    (action::QUARANTINE, "SMFIF_QUARANTINE"),
-    (action::CHGFROM, "SMFIF_CHGFROM"),
-    (action::ADDRCPT_PAR, "SMFIF_ADDRCPT_PAR"),
-    (action::SETSYMLIST, "SMFIF_SETSYMLIST"),
-];
+/// Flags, and their names in the same order without what all begin with: one text, as a pointer to each
+/// would have to be relocated whenever a program starts.
+struct Names<const COUNT: usize> {
+    flags: [u32; COUNT],
+    prefix: &'static str,
+    names: &'static str,
+}
 
-const STEPS: [(u32, &str); 21] = [
-    (step::NOCONNECT, "SMFIP_NOCONNECT"),
-    (step::NOHELO, "SMFIP_NOHELO"),
-    (step::NOMAIL, "SMFIP_NOMAIL"),
-    (step::NORCPT, "SMFIP_NORCPT"),
-    (step::NOBODY, "SMFIP_NOBODY"),
-    (step::NOHDRS, "SMFIP_NOHDRS"),
-    (step::NOEOH, "SMFIP_NOEOH"),
-    (step::NR_HDR, "SMFIP_NR_HDR"),
-    (step::NOUNKNOWN, "SMFIP_NOUNKNOWN"),
-    (step::NODATA, "SMFIP_NODATA"),
-    (step::SKIP, "SMFIP_SKIP"),
-    (step::RCPT_REJ, "SMFIP_RCPT_REJ"),
-    (step::NR_CONN, "SMFIP_NR_CONN"),
-    (step::NR_HELO, "SMFIP_NR_HELO"),
-    (step::NR_MAIL, "SMFIP_NR_MAIL"),
-    (step::NR_RCPT, "SMFIP_NR_RCPT"),
-    (step::NR_DATA, "SMFIP_NR_DATA"),
-    (step::NR_UNKN, "SMFIP_NR_UNKN"),
-    (step::NR_EOH, "SMFIP_NR_EOH"),
-    (step::NR_BODY, "SMFIP_NR_BODY"),
-    (step::HDR_LEADSPC, "SMFIP_HDR_LEADSPC"),
-];
+const ACTIONS: Names<9> = Names {
+    flags: [
+        action::ADDHDRS,
+        action::CHGBODY,
+        action::ADDRCPT,
+        action::DELRCPT,
+        action::CHGHDRS,
+        action::QUARANTINE,
+        action::CHGFROM,
+        action::ADDRCPT_PAR,
+        action::SETSYMLIST,
+    ],
+    prefix: "SMFIF_",
+    names: "ADDHDRS CHGBODY ADDRCPT DELRCPT CHGHDRS QUARANTINE CHGFROM ADDRCPT_PAR SETSYMLIST",
+};
+
+const STEPS: Names<21> = Names {
+    flags: [
+        step::NOCONNECT,
+        step::NOHELO,
+        step::NOMAIL,
+        step::NORCPT,
+        step::NOBODY,
+        step::NOHDRS,
+        step::NOEOH,
+        step::NR_HDR,
+        step::NOUNKNOWN,
+        step::NODATA,
+        step::SKIP,
+        step::RCPT_REJ,
+        step::NR_CONN,
+        step::NR_HELO,
+        step::NR_MAIL,
+        step::NR_RCPT,
+        step::NR_DATA,
+        step::NR_UNKN,
+        step::NR_EOH,
+        step::NR_BODY,
+        step::HDR_LEADSPC,
+    ],
+    prefix: "SMFIP_",
+    names: "NOCONNECT NOHELO NOMAIL NORCPT NOBODY NOHDRS NOEOH NR_HDR NOUNKNOWN NODATA SKIP \
+             RCPT_REJ NR_CONN NR_HELO NR_MAIL NR_RCPT NR_DATA NR_UNKN NR_EOH NR_BODY HDR_LEADSPC",
+};
+
+impl<const COUNT: usize> Names<COUNT> {
+    fn each(&self) -> impl Iterator<Item = (u32, &'static str)> {
+        self.flags.into_iter().zip(self.names.split_ascii_whitespace())
+    }
+}
 
 /// All actions there are.
 pub const ALL_ACTIONS: u32 = 0x1ff;
@@ -45,23 +68,23 @@ pub const ALL_ACTIONS: u32 = 0x1ff;
 pub const ALL_STEPS: u32 = 0x1f_ffff;
 
 /// Writes the names of flags; a number for those that have none.
-fn write(
+fn write<const COUNT: usize>(
     out: &mut dyn Write,
     flags: u32,
-    names: &[(u32, &str)],
+    names: &Names<COUNT>,
     separator: &str,
 ) -> std::fmt::Result {
     let mut rest = flags;
     let mut before = "";
-    for (flag, name) in names.iter().filter(|(flag, _)| flags & flag != 0) {
+    for (flag, name) in names.each().filter(|(flag, _)| flags & flag != 0) {
         rest &= !flag;
-        write!(out, "{before}{name}")?;
+        write!(out, "{before}{}{name}", names.prefix)?;
         before = separator;
     }
     if rest == 0 { Ok(()) } else { write!(out, "{before}0x{rest:x}") }
 }
 
-fn named(flags: u32, names: &[(u32, &str)]) -> String {
+fn named<const COUNT: usize>(flags: u32, names: &Names<COUNT>) -> String {
     let mut out = String::new();
     let _written = write(&mut out, flags, names, ", ");
     out
@@ -129,19 +152,20 @@ mod tests {
         assert_eq!(actions(0x8000_0000), "0x80000000");
         assert_eq!(steps(0x10_0080), "SMFIP_NR_HDR, SMFIP_HDR_LEADSPC");
         assert_eq!(steps(0), "");
-        for (all, names) in [(ALL_ACTIONS, &ACTIONS[..]), (ALL_STEPS, &STEPS[..])] {
-            assert_eq!(names.iter().map(|(flag, _)| flag).sum::<u32>(), all);
-        }
+        assert_eq!(ACTIONS.each().map(|(flag, _)| flag).sum::<u32>(), ALL_ACTIONS);
+        assert_eq!(STEPS.each().map(|(flag, _)| flag).sum::<u32>(), ALL_STEPS);
         let header = include_str!("../../include/libmilter/mfapi.h").to_owned()
             + include_str!("../../include/libmilter/mfdef.h");
-        for (flag, name) in ACTIONS.iter().chain(&STEPS) {
+        let named = |prefix: &'static str| move |(flag, name)| (flag, format!("{prefix}{name}"));
+        let actions = ACTIONS.each().map(named(ACTIONS.prefix));
+        for (flag, name) in actions.chain(STEPS.each().map(named(STEPS.prefix))) {
             let line = header.lines().find(|line| {
                 let mut words = line.split_whitespace();
-                words.next() == Some("#define") && words.next() == Some(name)
+                words.next() == Some("#define") && words.next() == Some(name.as_str())
             });
             let value = line.and_then(|line| line.split_whitespace().nth(2)).unwrap();
             let digits = value.trim_start_matches("0x").trim_end_matches(['L', 'U']);
-            assert_eq!(u32::from_str_radix(digits, 16).unwrap(), *flag, "{name}");
+            assert_eq!(u32::from_str_radix(digits, 16).unwrap(), flag, "{name}");
         }
     }
 

@@ -6,22 +6,29 @@ use super::histogram::BOUNDS;
 use super::tally::{Ending, Fate, Tally, Verdict};
 use crate::proto::command::Command;
 
-/// Commands with a stage's name, in the order of a session.
-pub(super) const STAGES: [(Command, &str); 13] = [
-    (Command::Negotiate, "negotiate"),
-    (Command::Connect, "connect"),
-    (Command::Helo, "helo"),
-    (Command::Mail, "mail"),
-    (Command::Rcpt, "rcpt"),
-    (Command::Data, "data"),
-    (Command::Header, "header"),
-    (Command::Eoh, "eoh"),
-    (Command::Body, "body"),
-    (Command::Eom, "eom"),
-    (Command::Unknown, "unknown"),
-    (Command::Abort, "abort"),
-    (Command::Quit, "close"),
+/// Commands that have a stage, in the order of a session.
+pub(super) const STAGES: [Command; 13] = [
+    Command::Negotiate,
+    Command::Connect,
+    Command::Helo,
+    Command::Mail,
+    Command::Rcpt,
+    Command::Data,
+    Command::Header,
+    Command::Eoh,
+    Command::Body,
+    Command::Eom,
+    Command::Unknown,
+    Command::Abort,
+    Command::Quit,
 ];
+
+/// They with the stages' names.
+pub(super) fn stages() -> impl Iterator<Item = (Command, &'static str)> {
+    // One text, as labels are.
+    let names = "negotiate connect helo mail rcpt data header eoh body eom unknown abort close";
+    STAGES.into_iter().zip(names.split(' '))
+}
 
 /// The last one that has replies.
 const REPLIED: usize = 11;
@@ -105,6 +112,12 @@ impl Page<'_> {
     }
 }
 
+/// Nanoseconds as seconds, as short as can be.
+fn seconds(nanos: u64) -> String {
+    let text = format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// Writes all of it.
 pub(super) fn write(out: &mut dyn Write, tally: &Tally, now: &Readings) -> Result {
     let page = &mut Page(out);
@@ -112,7 +125,9 @@ pub(super) fn write(out: &mut dyn Write, tally: &Tally, now: &Readings) -> Resul
     let about = [("version", env!("CARGO_PKG_VERSION")), ("filter", now.filter.as_str())];
     page.line("build_info", &about, 1)?;
     page.about("start_time_seconds", "gauge", "When smfi_main was called, in seconds of Unix.")?;
-    writeln!(page.0, "libmilter_start_time_seconds {:.3}", tally.start)?;
+    let start = tally.start;
+    let (seconds, millis) = (start.as_secs(), start.subsec_millis());
+    writeln!(page.0, "libmilter_start_time_seconds {seconds}.{millis:03}")?;
     sessions(page, tally, now)?;
     messages(page, tally, now)?;
     callbacks(page, tally, now)?;
@@ -133,9 +148,8 @@ fn sessions(page: &mut Page<'_>, tally: &Tally, now: &Readings) -> Result {
         let help = "The most sessions that are allowed (LIBMILTER_MAX_SESSIONS).";
         page.one("sessions_limit", "gauge", help, limit)?;
     }
-    let ended = Ending::ALL
-        .iter()
-        .map(|(why, label)| (*label, tally.sum(|part| part.endings.get(*why as usize))));
+    let ended = Ending::labelled()
+        .map(|(why, label)| (label, tally.sum(|part| part.endings.get(why as usize))));
     let help = "Sessions that have ended, by reason.";
     page.each(("sessions_ended_total", "counter", help), "reason", ended)?;
     let help = "Connections that got no session, or were let wait, and sessions that were closed, \
@@ -153,16 +167,15 @@ fn messages(page: &mut Page<'_>, tally: &Tally, now: &Readings) -> Result {
     let help = "Messages that have begun.";
     page.one("messages_total", "counter", help, tally.sum(|part| Some(&part.begun)))?;
     let help = "Messages that have got their verdict, or have been given up.";
-    let fates = Fate::ALL
-        .iter()
-        .map(|(fate, label)| (*label, tally.sum(|part| part.fates.get(*fate as usize))));
+    let fates = Fate::labelled()
+        .map(|(fate, label)| (label, tally.sum(|part| part.fates.get(fate as usize))));
     page.each(("messages_ended_total", "counter", help), "result", fates)?;
     let help = "Replies to commands of MTAs.";
     page.about("verdicts_total", "counter", help)?;
-    for ((command, stage), served) in STAGES.iter().zip(now.served).take(REPLIED).skip(1) {
-        for (verdict, label) in Verdict::ALL {
+    for ((command, stage), served) in stages().zip(now.served).take(REPLIED).skip(1) {
+        for (verdict, label) in Verdict::labelled() {
             let count = tally.sum(|part| {
-                part.verdicts.get(command.index()).and_then(|of| of.get(*verdict as usize))
+                part.verdicts.get(command.index()).and_then(|of| of.get(verdict as usize))
             });
             if served || count > 0 {
                 page.line("verdicts_total", &[("stage", stage), ("verdict", label)], count)?;
@@ -175,22 +188,23 @@ fn messages(page: &mut Page<'_>, tally: &Tally, now: &Readings) -> Result {
 fn callbacks(page: &mut Page<'_>, tally: &Tally, now: &Readings) -> Result {
     const NAME: &str = "callback_duration_seconds";
     page.about(NAME, "histogram", "How long callbacks took that have returned.")?;
-    for ((command, stage), served) in STAGES.iter().zip(now.served) {
+    for ((command, stage), served) in stages().zip(now.served) {
         if !served {
             continue;
         }
-        let lengths = tally.lengths(*command);
+        let lengths = tally.lengths(command);
         let mut count = 0;
-        let bounds = BOUNDS.iter().map(|(_, bound)| *bound).chain(["+Inf"]);
+        let bounds = BOUNDS.iter().map(Some).chain([None]);
         for (bound, more) in bounds.zip(lengths.buckets) {
             count += more;
-            let labels = [("stage", *stage), ("le", bound)];
+            let bound = bound.map_or_else(|| "+Inf".to_owned(), |nanos| seconds(*nanos));
+            let labels = [("stage", stage), ("le", bound.as_str())];
             page.line("callback_duration_seconds_bucket", &labels, count)?;
         }
         page.seconds("callback_duration_seconds_sum", &[("stage", stage)], lengths.nanos)?;
         page.line("callback_duration_seconds_count", &[("stage", stage)], count)?;
     }
-    let stages = || STAGES.iter().map(|(_, stage)| *stage).zip(now.served);
+    let stages = || stages().map(|(_, stage)| stage).zip(now.served);
     page.about("callbacks_under_way", "gauge", "Callbacks that have not returned yet.")?;
     for ((stage, served), count) in stages().zip(now.under_way) {
         if served {
@@ -228,6 +242,13 @@ mod tests {
     use super::*;
     use crate::runtime::tally::count;
     use std::time::Duration;
+
+    #[test]
+    fn seconds_are_written_as_short_as_can_be() {
+        let nanos = [100_000, 2_500_000_000, 10_000_000_000, 60_000_000_001, 0];
+        assert_eq!(nanos.map(seconds), ["0.0001", "2.5", "10", "60.000000001", "0"]);
+        assert_eq!(stages().count(), STAGES.len());
+    }
 
     #[test]
     fn each_number_is_explained_before_its_lines_which_stand_together() {

@@ -3,26 +3,26 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Upper bounds of the buckets: in nanoseconds, and in seconds as Prometheus writes them.
-pub(super) const BOUNDS: [(u64, &str); 18] = [
-    (100_000, "0.0001"),
-    (250_000, "0.00025"),
-    (500_000, "0.0005"),
-    (1_000_000, "0.001"),
-    (2_500_000, "0.0025"),
-    (5_000_000, "0.005"),
-    (10_000_000, "0.01"),
-    (25_000_000, "0.025"),
-    (50_000_000, "0.05"),
-    (100_000_000, "0.1"),
-    (250_000_000, "0.25"),
-    (500_000_000, "0.5"),
-    (1_000_000_000, "1"),
-    (2_500_000_000, "2.5"),
-    (5_000_000_000, "5"),
-    (10_000_000_000, "10"),
-    (30_000_000_000, "30"),
-    (60_000_000_000, "60"),
+/// Upper bounds of the buckets, in nanoseconds.
+pub(super) const BOUNDS: [u64; 18] = [
+    100_000,
+    250_000,
+    500_000,
+    1_000_000,
+    2_500_000,
+    5_000_000,
+    10_000_000,
+    25_000_000,
+    50_000_000,
+    100_000_000,
+    250_000_000,
+    500_000_000,
+    1_000_000_000,
+    2_500_000_000,
+    5_000_000_000,
+    10_000_000_000,
+    30_000_000_000,
+    60_000_000_000,
 ];
 
 /// Buckets with that of all that took longer.
@@ -52,7 +52,7 @@ impl Histogram {
     /// Takes in how long it took once.
     pub(super) fn observe(&self, took: Duration) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        let bucket = BOUNDS.iter().position(|(bound, _)| nanos <= *bound).unwrap_or(BOUNDS.len());
+        let bucket = BOUNDS.iter().position(|bound| nanos <= *bound).unwrap_or(BOUNDS.len());
         if let Some(bucket) = self.buckets.get(bucket) {
             bucket.fetch_add(1, Ordering::Relaxed);
         }
@@ -91,11 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_are_written_as_they_count() {
-        for (nanos, text) in BOUNDS {
-            let seconds: f64 = text.parse().unwrap();
-            assert_eq!((seconds * 1e9).round() as u64, nanos);
-        }
+    fn bounds_rise() {
         assert!(BOUNDS.is_sorted());
     }
 }

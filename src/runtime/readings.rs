@@ -5,7 +5,7 @@ use std::fmt::{Result, Write};
 use std::time::Instant;
 
 use super::event_loop::EventLoop;
-use super::exposition::{self, Readings, STAGES};
+use super::exposition::{self, Readings, STAGES, stages};
 use super::log::left_out;
 use super::message::Message;
 use super::run::Run;
@@ -59,12 +59,12 @@ fn read<F: Filter>(run: &Run<F>) -> Readings {
         left_out: left_out(),
         ..Readings::default()
     };
-    for (served, (command, _)) in readings.served.iter_mut().zip(STAGES) {
+    for (served, command) in readings.served.iter_mut().zip(STAGES) {
         *served = service.filter.serves(command);
     }
     let now = Instant::now();
     for_each_callback(run, |callback, _| {
-        let stage = STAGES.iter().position(|(command, _)| *command == callback.command);
+        let stage = STAGES.iter().position(|command| *command == callback.command);
         let Some(stage) = stage else { return };
         let nanos = now.saturating_duration_since(callback.since).as_nanos();
         let nanos = u64::try_from(nanos).unwrap_or(u64::MAX);
@@ -109,7 +109,7 @@ fn callbacks<F: Filter>(run: &Run<F>, out: &mut dyn Write) -> Result {
     writeln!(out, "# session\tcallback\tstage\tmilliseconds\tthread\tqueue id; {all} in all")?;
     for (callback, message) in first.iter().flatten() {
         let UnderWay { session, command, since, thread, .. } = callback;
-        let stage = STAGES.iter().find(|(of, _)| of == command).map_or("", |(_, stage)| stage);
+        let stage = stages().find(|(of, _)| of == command).map_or("", |(_, stage)| stage);
         write!(out, "{session}\t{}\t{stage}", command.callback_name())?;
         write!(out, "\t{}", now.saturating_duration_since(*since).as_millis())?;
         match thread {

@@ -1,7 +1,7 @@
 //! What the sessions of a run have come to, in numbers.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::histogram::{Histogram, Lengths};
 use crate::proto::command::Command;
@@ -17,9 +17,15 @@ macro_rules! labels {
         pub(super) enum $name { $($(#[$what])* $variant,)* }
 
         impl $name {
-            /// All of them, in order, with their labels.
-            pub(super) const ALL: &'static [($name, &'static str)] =
-                &[$(($name::$variant, $label),)*];
+            /// All of them, in order.
+            pub(super) const ALL: &'static [$name] = &[$($name::$variant,)*];
+
+            /// All of them with their labels, which are one text: a pointer to each would have to be
+            /// relocated whenever a program starts.
+            pub(super) fn labelled() -> impl Iterator<Item = ($name, &'static str)> {
+                let labels = concat!($($label, " ",)*);
+                $name::ALL.iter().copied().zip(labels.split_ascii_whitespace())
+            }
         }
     };
 }
@@ -101,14 +107,14 @@ pub(super) struct Part {
 pub(super) struct Tally {
     parts: Vec<Part>,
     refusals: [AtomicU64; Refusal::ALL.len()],
-    /// When the run has begun, in seconds of Unix.
-    pub(super) start: f64,
+    /// When the run has begun, since the beginning of Unix time.
+    pub(super) start: Duration,
     /// Sessions may end since the run does.
     stopping: AtomicBool,
 }
 
-fn seconds_of_unix() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+fn unix_time() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// One more of something.
@@ -134,7 +140,7 @@ impl Tally {
     pub(super) fn of(parts: usize) -> Tally {
         let parts = (0..parts).map(|_| Part::default()).collect();
         let stopping = AtomicBool::new(false);
-        Tally { parts, refusals: Default::default(), stopping, start: seconds_of_unix() }
+        Tally { parts, refusals: Default::default(), stopping, start: unix_time() }
     }
 
     /// Where a session counts.
@@ -161,7 +167,7 @@ impl Tally {
     /// What was refused, by reason.
     pub(super) fn refused(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         let counts = self.refusals.iter().map(|count| count.load(Ordering::Relaxed));
-        Refusal::ALL.iter().map(|(_, label)| *label).zip(counts)
+        Refusal::labelled().map(|(_, label)| label).zip(counts)
     }
 
     /// A number that all parts have.
@@ -182,7 +188,6 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn all_parts_count_together() {
@@ -201,11 +206,13 @@ mod tests {
 
     #[test]
     fn labels_stand_at_their_numbers() {
-        for (n, (verdict, _)) in Verdict::ALL.iter().enumerate() {
-            assert_eq!(*verdict as usize, n);
+        for (n, (verdict, _)) in Verdict::labelled().enumerate() {
+            assert_eq!(verdict as usize, n);
         }
-        for (n, (ending, _)) in Ending::ALL.iter().enumerate() {
-            assert_eq!(*ending as usize, n);
+        for (n, (ending, _)) in Ending::labelled().enumerate() {
+            assert_eq!(ending as usize, n);
         }
+        let counts = [Verdict::labelled().count(), Ending::labelled().count()];
+        assert_eq!(counts, [Verdict::ALL.len(), Ending::ALL.len()]);
     }
 }
