@@ -155,3 +155,24 @@ fn without_a_filter_mail_fails_for_a_time() {
         }
     }
 }
+
+/// A filter that has as many sessions as it may have lets health checks wait too.
+#[test]
+fn one_that_is_full_is_down() {
+    let ([_filter, _other], specs) = filters(&[("LIBMILTER_MAX_SESSIONS", "1")]).unwrap();
+    let haproxy = HaProxy::start(&specs).unwrap();
+    for which in [0, 1] {
+        haproxy.wait_for(which, "check_status", |found| found == "L7OK").unwrap();
+    }
+    let mta = Mta::postfix().milter(haproxy.spec()).start().unwrap();
+    let sessions = [mta.smtp().unwrap(), mta.smtp().unwrap()];
+    for which in [0, 1] {
+        haproxy.wait_until(which, "DOWN").unwrap();
+    }
+    for session in sessions {
+        session.quit().unwrap();
+    }
+    for which in [0, 1] {
+        haproxy.wait_until(which, "UP").unwrap();
+    }
+}
