@@ -63,8 +63,10 @@ impl ConnSpec {
     /// Whether a text begins like a specification: with one of the protocol names and a colon.
     #[must_use]
     pub fn looks_like(text: &str) -> bool {
-        text.split_once(':')
-            .is_some_and(|(name, address)| !address.is_empty() && Proto::from_name(name).is_some())
+        text.split_once(':').is_some_and(|(name, address)| {
+            name.eq_ignore_ascii_case("systemd")
+                || !address.is_empty() && Proto::from_name(name).is_some()
+        })
     }
 
     /// Host to connect to: a milter that listens on every address is reached on the loopback one.
@@ -83,14 +85,12 @@ impl FromStr for ConnSpec {
 
     fn from_str(text: &str) -> Result<ConnSpec, SpecError> {
         let fail = |problem: String| SpecError { spec: text.to_owned(), problem };
+        if is_list(text) {
+            return Err(fail("these are several; name one of them".to_owned()));
+        }
         let (name, address) = text.split_once(':').unwrap_or(("unix", text));
         let Some(proto) = Proto::from_name(name) else {
-            let hint = if name.starts_with('/') {
-                format!("a path that contains ':' must be written unix:{text}")
-            } else {
-                format!("no protocol \"{name}\" (unix, local, inet, inet6, abstract)")
-            };
-            return Err(fail(hint));
+            return Err(fail(unknown(name, text)));
         };
         if proto == Proto::Unix {
             if address.is_empty() {
@@ -145,6 +145,31 @@ impl Proto {
             "abstract" => Some(Proto::Abstract),
             _ => None,
         }
+    }
+}
+
+/// Whether a milter takes it for several specifications: a type and ':' follow a comma.
+fn is_list(text: &str) -> bool {
+    let types = ["unix", "local", "inet", "inet6", "fd", "systemd", "abstract"];
+    text.split(',').skip(1).any(|part| {
+        part.split_once(':')
+            .is_some_and(|(name, _)| types.iter().any(|t| name.eq_ignore_ascii_case(t)))
+    })
+}
+
+/// What to say of what is no protocol here.
+fn unknown(name: &str, text: &str) -> String {
+    let own = |what| format!("{what}: say where it listens, as in unix:/path or inet:port@host");
+    match name.to_ascii_lowercase().as_str() {
+        "systemd" => own(
+            "which socket that is only systemd and the milter know (ListenStream= of the socket unit, \
+             systemctl list-sockets)",
+        ),
+        "fd" => own("that is a descriptor of the milter's"),
+        _ if name.starts_with('/') => {
+            format!("a path that contains ':' must be written unix:{text}")
+        }
+        _ => format!("no protocol \"{name}\" (unix, local, inet, inet6, abstract)"),
     }
 }
 
@@ -239,6 +264,10 @@ mod tests {
             ("abstract:", "name is missing"),
             ("tcp:25@localhost", "no protocol \"tcp\""),
             ("/run/a:b", "must be written unix:/run/a:b"),
+            ("systemd:dkim", "say where it listens"),
+            ("fd:3", "say where it listens"),
+            ("inet:25@localhost,Unix:/run/x", "name one of them"),
+            ("/a,fd:3", "name one of them"),
             ("inet:localhost:8891", "write 8891@localhost"),
             ("inet:", "port is missing"),
             ("inet:smtp", "not a port number"),
@@ -256,7 +285,7 @@ mod tests {
 
     #[test]
     fn specifications_are_recognised_among_other_words() {
-        for text in ["unix:/x", "inet:25", "Local:/x", "inet6:25@[::1]", "abstract:x"] {
+        for text in ["unix:/x", "inet:25", "Local:/x", "systemd:", "inet6:25@[::1]", "abstract:x"] {
             assert!(ConnSpec::looks_like(text), "{text}");
         }
         for text in ["/x", "-p", "unix:", "http://x", "a:b"] {

@@ -119,10 +119,12 @@ fn what_does_not_answer_is_critical() {
 
 #[test]
 fn a_command_line_that_names_nothing_to_ask_is_unknown() {
-    let lines: [(&[&str], &str); 5] = [
+    let lines: [(&[&str], &str); 7] = [
         (&["--check"], "missing argument for option '--check'"),
         (&["--check", "tcp:1"], "connection specification \"tcp:1\" not understood: no protocol"),
         (&["--check", "inet:localhost:25"], "write 25@localhost"),
+        (&["--check", "systemd:dkim"], "only systemd and the milter know"),
+        (&["--check", "inet:25@localhost,unix:/x"], "these are several; name one of them"),
         (&["--check", "/x", "--json"], "--check prints one line"),
         (&["--check=/x", "a.eml"], "--check plays no messages"),
     ];
