@@ -108,9 +108,9 @@ systemd() {
     there=$chroots/systemd-$1
     scripts/chroot.sh make "$there" "$1"
     scripts/chroot.sh run "$there" sh -ec 'apt-get -qq update
-        apt-get -q -o Dpkg::Use-Pty=0 install -y --no-install-recommends systemd opendkim' >"$top/systemd-$1.log" 2>&1 || {
+        apt-get -q -o Dpkg::Use-Pty=0 install -y --no-install-recommends systemd opendkim postfix openssl' >"$top/systemd-$1.log" 2>&1 || {
         tail -n 20 "$top/systemd-$1.log"
-        die "could not install systemd and opendkim; all output is in $top/systemd-$1.log"
+        die "could not install systemd, opendkim, Postfix and openssl; all output is in $top/systemd-$1.log"
     }
     as_root dpkg-deb -x "$chroots/build-$1"/work/debs/libmilter-rs1.0.1_*.deb "$there/root/package"
     as_root packaging/tests/systemd.sh "$(cd "$there" && pwd)" README.md

@@ -2,8 +2,8 @@
 # The README's drop-in and the units of docs/systemd, tried with systemd as process 1 of a Debian chroot:
 # systemd.sh DIRECTORY README
 #
-# DIRECTORY is a system made by scripts/chroot.sh, with systemd and opendkim, and the files of our package
-# in /root/package. Run as root.
+# DIRECTORY is a system made by scripts/chroot.sh, with systemd, opendkim, postfix and openssl, and the files of our
+# package in /root/package. Run as root.
 # systemd gets namespaces and a control group of its own, and nothing of the machine but these. What it does there
 # says systemd-inside.sh.
 set -eu
@@ -20,6 +20,7 @@ readme=$2
 sed -n 's/^#   \(\[Service\]\|Environment=.*\)$/\1/p' "$readme" >"$root/root/drop-in.conf"
 [ "$(wc -l <"$root/root/drop-in.conf")" = 2 ] || fail "$readme has no drop-in"
 cp "$(dirname "$0")/systemd-inside.sh" "$root/root/inside.sh"
+cp "$(dirname "$0")/mail-load.pl" "$root/root"
 rm -rf "$root/root/units"
 cp -r "$(dirname "$readme")/docs/systemd" "$root/root/units"
 rm -f "$root/root/said" "$root/root/passed"
@@ -35,7 +36,7 @@ Type=oneshot
 ExecStart=/bin/sh /root/inside.sh
 StandardOutput=file:/root/said
 StandardError=file:/root/said
-TimeoutStartSec=120
+TimeoutStartSec=300
 UNIT
 printf '[Unit]\nRequires=inside.service\nAfter=inside.service\n' >"$root/etc/systemd/system/inside.target"
 
@@ -47,7 +48,7 @@ mkdir "$group"
 trap 'find "$group" -depth -type d -exec rmdir {} \; && umount "$hierarchy" && rmdir "$hierarchy"' EXIT
 # shellcheck disable=SC2016 # for the inner shell to expand
 sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$group" \
-    timeout 300 unshare --cgroup --mount --propagation private --net --ipc --uts --pid --fork --kill-child sh -ec '
+    timeout 400 unshare --cgroup --mount --propagation private --net --ipc --uts --pid --fork --kill-child sh -ec '
     mount --bind "$0" "$0"
     cd "$0"
     mount -t proc proc proc
