@@ -48,6 +48,9 @@ fn read<F: Filter>(run: &Run<F>) -> Readings {
     let owned = run.loops.iter().filter(|l| l.tenure() == Tenure::Owned).count();
     let mut full = run.loops.iter().map(EventLoop::full).sum::<usize>();
     service.lifecycle.each_detached(|output| full += usize::from(output.is_full()));
+    // With a thread for each session, those of the loops are beside them.
+    let beside = if run.stops.is_some() { run.loops.len() } else { 0 };
+    let threads = service.options.max_threads.saturating_add(beside);
     let mut readings = Readings {
         filter: service.log.name().to_owned(),
         sessions: service.lifecycle.sessions() as u64,
@@ -55,7 +58,7 @@ fn read<F: Filter>(run: &Run<F>) -> Readings {
         for_thread: queued.saturating_sub(idle) as u64,
         for_room: full as u64,
         threads: [owned, live.saturating_sub(owned + idle), idle].map(|n| n as u64),
-        limits: [limit(service.options.allowance.sessions), limit(service.options.max_threads)],
+        limits: [limit(service.options.allowance.sessions), limit(threads)],
         left_out: left_out(),
         ..Readings::default()
     };

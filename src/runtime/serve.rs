@@ -75,6 +75,8 @@ pub fn serve<F: Filter + 'static>(
     statistics: Option<Listener>,
     running: &mut Running<'static>,
 ) -> Result<(), ServeError> {
+    // However the run ends, the file of its socket goes.
+    let desk = statistics.map(|listener| Desk::new(listener, Arc::clone(&log)));
     let start = |what| move |error| ServeError::Start(what, error);
     if !listeners.iter().all(Listener::is_intact) {
         log.line(Priority::Error, &Lost::Listener.to_string());
@@ -109,7 +111,6 @@ pub fn serve<F: Filter + 'static>(
         stops,
         parked: Parked::default(),
     });
-    let desk = statistics.map(|listener| Desk::new(listener, Arc::clone(&run.service.log)));
     let supervisor =
         Supervisor::new(Arc::clone(&run), desk).map_err(start("Couldn't create an event loop"))?;
     for event_loop in &run.loops {
