@@ -74,6 +74,7 @@ mod soak;
 mod start_up;
 mod static_library;
 mod statistics;
+mod statistics_reasons;
 mod statistics_socket;
 mod statistics_support;
 mod trace;

@@ -215,7 +215,7 @@ fn strangers_at_the_socket_cost_the_filter_nothing() {
     let connect = || UnixStream::connect(counted.path()).unwrap();
     for round in 0..2 {
         let mut strangers = Vec::new();
-        for n in 0..INQUIRERS + 4 {
+        for n in 0..3 * INQUIRERS {
             let mut stranger = connect();
             let said: &[u8] = match (round, n % 3) {
                 (0, 0) => b"",

@@ -1,7 +1,7 @@
 //! `milter-try` with milters and MTAs as they are, and with the real library.
 
-use compliance::filter::{Socket, apply, compiled};
-use compliance::milter_try::{LINKED, command};
+use compliance::filter::{Filter, Socket, apply, compiled};
+use compliance::milter_try::{LINKED, command, program};
 use compliance::milters::{file, left_out, lose_resolver};
 use compliance::mta::Kind;
 use compliance::{Linkage, Mta, Packages, Probe, root};
@@ -123,4 +123,37 @@ fn a_check_ends_although_the_resolver_does_not_answer() {
     assert_eq!(status, Some(2), "{line}");
     let told = "CRITICAL inet:8891@filter.example no answer within 0.3 s | time=";
     assert!(line.starts_with(told), "{line}");
+}
+
+/// What a real filter has done, in a frame of 80 columns.
+#[test]
+fn a_filter_is_watched() {
+    let filter = compiled(Linkage::OursDynamic, "examples-c/gatekeeper.c").unwrap();
+    let mut statistics = std::path::PathBuf::new();
+    let filter = Filter::start(Linkage::OursDynamic, filter, Socket::Unix, |command, dir, spec| {
+        statistics = dir.join("statistics");
+        command.arg(spec).env("LIBMILTER_STATS", &statistics);
+    })
+    .unwrap();
+    let milter_try = |words: &[&str]| {
+        let mut command = c_tests::start::command(program().unwrap());
+        command.args(words);
+        run(command)
+    };
+    let played = ["--connect", filter.spec(), "--sessions", "4", "--count", "5", "--quiet"];
+    assert_eq!(milter_try(&played), (String::new(), Some(0)));
+    let (frame, status) = milter_try(&["--watch", statistics.to_str().unwrap()]);
+    assert_eq!(status, Some(0), "{frame}");
+    assert!(frame.starts_with("gatekeeper, libmilter "), "{frame}");
+    for part in [
+        "rates since the start\n",
+        "\nSessions   0 open, 0 in a callback, 0 wait for their MTA, 0 a thread, 0 room\n",
+        "/s, quit ",
+        "/s, accepted ",
+        "\neom ",
+        "\nNo session is in a callback now\n",
+    ] {
+        assert!(frame.contains(part), "{part:?}: {frame}");
+    }
+    assert!(frame.lines().all(|line| line.len() <= 80), "{frame}");
 }
