@@ -38,6 +38,8 @@ const ROWS: &[&[&str]] = &[
     &["attended", "counted", "traced"],
     &["running"],
     &["subject"],
+    // What is held back for an MTA, or not read by it.
+    &["output/sending"],
     // The way back to the MTA, and into a trace; the thread that waits for signals; who gives statistics.
     &["desk", "output", "signals", "trace", "watchdog"],
     &["exposition", "inquirer", "trace_capture", "trace_json", "trace_text"],
