@@ -148,6 +148,27 @@ fn the_mta_gets_a_temporary_failure_in_time() {
     }
 }
 
+/// As when the filter itself sends something.
+#[test]
+fn an_mta_that_is_gone_is_told_of_once() {
+    let filter = Filter::start_env(&[PROGRESS, WARN], &[]);
+    let pipe = filter.pipe();
+    let mut session = filter.session("gone");
+    session.task("eom", &format!("late {}", pipe.path()));
+    session.mail();
+    session.send(b'E', &[]);
+    filter.wait_for("gone blocked");
+    drop(session);
+    let broken = ["session 1: write to the MTA failed"];
+    eventually("it is logged", || lines(&filter, &broken).len() == 1);
+    eventually("it goes on", || lines(&filter, &["xxfi_eom has run for "]).len() == 2);
+    pipe.release();
+    filter.wait_for("gone late -1 -1 -1 -1 0 0");
+    filter.wait_for("gone closed");
+    let (_, log) = filter.stop();
+    assert_eq!(log.iter().filter(|line| line.contains(broken[0])).count(), 1, "{log:#?}");
+}
+
 /// The supervisor, which answers in a callback's place, never waits itself.
 #[test]
 fn an_mta_that_does_not_read_holds_nobody_up() {

@@ -9,6 +9,7 @@ use super::subject::Subject;
 use crate::proto::command::Command;
 use crate::proto::response::Payload;
 use crate::session::{Event, Output, Report, SendError};
+use crate::sys::flags;
 
 /// The way back to the MTA and to the log of a session whose callbacks are known while they run.
 pub(super) struct Attended {
@@ -34,6 +35,20 @@ impl Attended {
 
     fn is_here(&self) -> bool {
         self.callbacks.process == std::process::id()
+    }
+
+    fn observe(&self, event: Event<'_>) {
+        match event {
+            Event::Packet(letter, payload) => {
+                let mut state = self.subject.state.lock();
+                state.answered = None;
+                state.message.learn(letter, payload);
+            }
+            Event::Enter(command, due) => self.callbacks.enter(&self.subject, command, due),
+            Event::Return(_, result) => self.callbacks.leave(&self.subject, Some(result)),
+            Event::End => self.callbacks.leave(&self.subject, None),
+            _ => {}
+        }
     }
 }
 
@@ -72,17 +87,7 @@ impl Output for Attended {
 
     fn note(&self, event: Event<'_>) {
         if self.is_here() {
-            match event {
-                Event::Packet(letter, payload) => {
-                    let mut state = self.subject.state.lock();
-                    state.answered = None;
-                    state.message.learn(letter, payload);
-                }
-                Event::Enter(command, due) => self.callbacks.enter(&self.subject, command, due),
-                Event::Return(_, result) => self.callbacks.leave(&self.subject, Some(result)),
-                Event::End => self.callbacks.leave(&self.subject, None),
-                _ => {}
-            }
+            flags::apart(|| self.observe(event));
         }
         self.subject.output.note(event);
     }

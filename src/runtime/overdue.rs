@@ -201,4 +201,47 @@ mod tests {
         look(&callbacks, 60);
         assert_eq!((received(&mta), session.overran()), (vec![], None));
     }
+    #[test]
+    fn silence_is_kept_and_nothing_of_the_callback_is_sent() {
+        let callbacks = callbacks(patience(1, 2));
+        let (session, mta) = session(&callbacks, 1);
+        session.note(Event::Enter(Command::Header, Due::Silence));
+        look(&callbacks, 60);
+        let sent = session.send(letter::PROGRESS, Payload::None, true);
+        assert_eq!((sent, session.overran()), (Err(SendError), Some(Ok(()))));
+        assert_eq!(received(&mta), b"");
+        session.note(Event::Enter(Command::Abort, Due::Nothing));
+        assert_eq!((session.overran(), callbacks.next_look()), (None, None));
+    }
+
+    #[test]
+    fn a_negotiation_ends_with_its_connection() {
+        let callbacks = callbacks(patience(1, 2));
+        let (session, mut mta) = session(&callbacks, 1);
+        session.note(Event::Enter(Command::Negotiate, Due::Agreement));
+        look(&callbacks, 60);
+        assert_eq!(session.overran(), Some(Ok(())));
+        assert_eq!(mta.read(&mut [0; 8]).unwrap(), 0);
+    }
+
+    /// What does not fit the socket follows as soon as there is room, not when the callback has returned.
+    #[test]
+    fn an_answer_waits_for_room() {
+        let callbacks = callbacks(patience(1, 2));
+        let (session, mta) = session(&callbacks, 1);
+        session.note(Event::Enter(Command::Eom, Due::Verdict));
+        session.subject().socket.begin(true);
+        let body = [b'x'; 60_000];
+        while session.subject().socket.bytes_kept() == 0 {
+            session.send(letter::REPLBODY, Payload::Raw(&body), false).unwrap();
+        }
+        look(&callbacks, 60);
+        assert_eq!(session.overran(), Some(Ok(())));
+        assert!(!received(&mta).ends_with(TEMPFAIL));
+        assert!(callbacks.next_look().is_some());
+        look(&callbacks, 61);
+        let rest = received(&mta);
+        assert!(rest.len() > TEMPFAIL.len() && rest.ends_with(TEMPFAIL), "{}", rest.len());
+        assert_eq!(callbacks.next_look(), None);
+    }
 }
