@@ -141,13 +141,16 @@ fn a_socket_without_a_file() {
 
 #[test]
 fn rights_of_the_socket() {
-    let group = rustix::process::getegid().as_raw().to_string();
+    // Others can only give it their own.
+    let own = rustix::process::getegid().as_raw();
+    let group = if rustix::process::geteuid().is_root() { 65_534 } else { own };
     let filter = Filter::start_env(
-        &[("LIBMILTER_SOCKET_MODE", "640"), ("LIBMILTER_SOCKET_GROUP", &group)],
+        &[("LIBMILTER_SOCKET_MODE", "640"), ("LIBMILTER_SOCKET_GROUP", &group.to_string())],
         &[],
     );
     let ConnSpec::Unix(path) = &filter.spec else { unreachable!() };
-    assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o7777, 0o640);
+    let file = std::fs::metadata(path).unwrap();
+    assert_eq!((file.permissions().mode() & 0o7777, file.gid()), (0o640, group));
     // Another one takes over, with other rights.
     let spec = format!("unix:{}", path.display());
     let variables = [("LIBMILTER_SOCKET_MODE", "0666")];
@@ -186,6 +189,29 @@ fn owner_of_the_socket() {
     } else {
         refused(&spec, &variables, "Unable to set owner or mode of");
     }
+}
+
+/// Nobody else is told of, not even this process itself, which a scenario shows.
+#[test]
+fn whose_place_is_taken_is_told() {
+    let dir = public::tempdir().unwrap();
+    let path = dir.path().join("socket");
+    let spec = format!("unix:{}", path.display());
+    let filter = Filter::launch(Linkage::OursDynamic, &spec, &["trace=1"]);
+    filter.wait_for("ready ");
+    let lines = open(Linkage::OursDynamic, &spec, &[]);
+    let pid = filter.milter.pid();
+    let told = format!("{} was served by process {pid}, whose place is taken now", path.display());
+    assert_eq!(lines.iter().filter(|line| line.ends_with(&told)).count(), 1, "{lines:#?}");
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    // It has not heard of that.
+    let (events, log) = filter.stop();
+    assert!(
+        log.is_empty() && !events.iter().any(|e| e.starts_with("nobody ")),
+        "{events:?} {log:?}"
+    );
+    // Nobody serves it any more.
+    assert_eq!(open(Linkage::OursDynamic, &spec, &[]), ["opensocket 1 = 0"]);
 }
 
 #[test]

@@ -178,7 +178,8 @@ fn rights_and_takeover_are_for_each() {
     assert_eq!(lines.iter().filter(|line| line.contains(&which)).count(), 1, "{lines:#?}");
     assert!(!a.exists() && inode() == before);
     // By default both are taken.
-    assert_eq!(open(Linkage::OursDynamic, &spec, &[]), ["opensocket 1 = 0"]);
+    let lines = open(Linkage::OursDynamic, &spec, &[]);
+    assert!(lines.contains(&"opensocket 1 = 0".to_owned()), "{lines:#?}");
     assert!(a.exists() && inode() != before);
 }
 

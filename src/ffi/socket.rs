@@ -73,7 +73,11 @@ fn make<'a>(
     if debug > 0 {
         log.line(Priority::Debug, &format!("Opening listen socket on conn {}", quote(list)));
     }
-    open().map_err(|(spec, error)| {
+    let opened = open();
+    for text in opened.iter().flatten().filter_map(Listener::replaced) {
+        log.line(Priority::Info, &text);
+    }
+    opened.map_err(|(spec, error)| {
         log.line(Priority::Error, &error.to_string());
         let shown = quote(spec);
         let mut text = format!("Unable to create listening socket on conn {shown}");

@@ -202,6 +202,14 @@ impl Listener {
         })
     }
 
+    /// What there is to tell of a process that has served the path until now.
+    #[must_use]
+    pub fn replaced(&self) -> Option<String> {
+        let file = self.file.as_ref()?;
+        let shown = quote(file.path().as_os_str().as_bytes());
+        file.before().map(|who| format!("{shown} was served by {who}, whose place is taken now"))
+    }
+
     /// Leaves nothing behind of what was opened just now; what the caller opened stays open.
     pub(super) fn withdraw(self) {
         if let Some(file) = &self.file {

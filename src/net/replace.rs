@@ -25,26 +25,48 @@ fn name_beside(path: &Path, process: u32) -> PathBuf {
     beside.into()
 }
 
-/// Whether some process listens at the path, as far as the system tells without a connection, of which
-/// that process would have to hear.
-pub(super) fn is_served(path: &Path) -> bool {
-    std::fs::read("/proc/net/unix").is_ok_and(|table| lists(&table, path))
+/// The socket that listens at the path, by its inode, as far as the system tells without a connection, of
+/// which the process that serves it would have to hear.
+pub(super) fn served(path: &Path) -> Option<u64> {
+    std::fs::read("/proc/net/unix").ok().and_then(|table| listed(&table, path))
 }
 
-/// Whether the system's table of unix sockets has one that listens and was bound to the path, or beside it
-/// and moved there.
-fn lists(table: &[u8], path: &Path) -> bool {
+/// Who serves a socket other than this process, as far as the system shows others.
+pub(super) fn server(inode: u64) -> Option<String> {
+    let socket = format!("socket:[{inode}]");
+    let serves = |process: u32| {
+        let mut files = std::fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten();
+        files.any(|file| {
+            let target = file.and_then(|file| std::fs::read_link(file.path()));
+            target.is_ok_and(|target| target.as_os_str() == socket.as_str())
+        })
+    };
+    if serves(std::process::id()) {
+        return None;
+    }
+    let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut processes = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let found = processes.find(|process| serves(*process));
+    Some(found.map_or("another process".to_owned(), |process| format!("process {process}")))
+}
+
+/// From the system's table of unix sockets, the inode of one that listens and was bound to the path, or beside
+/// it and moved there.
+fn listed(table: &[u8], path: &Path) -> Option<u64> {
     /// The field of flags when a socket listens.
     const LISTENS: &[u8] = b"00010000";
     let path = path.as_os_str();
-    table.split(|&b| b == b'\n').any(|line| {
+    table.split(|&b| b == b'\n').find_map(|line| {
         // "0000000000000000: 00000002 00000000 00010000 0001 01 12345 /path"
         let mut fields = line.splitn(7, |&b| b == b' ');
         let flags = fields.nth(3);
         // The inode, to the right of its column, then the path, which may have blanks.
         let rest = fields.nth(2).unwrap_or_default().trim_ascii_start();
-        let bound = rest.splitn(2, |&b| b == b' ').nth(1).unwrap_or_default();
-        flags == Some(LISTENS) && is_at(bound, path)
+        let mut rest = rest.splitn(2, |&b| b == b' ');
+        let (inode, bound) = (rest.next().unwrap_or_default(), rest.next().unwrap_or_default());
+        let served = flags == Some(LISTENS) && is_at(bound, path);
+        let inode = std::str::from_utf8(inode).ok().and_then(|inode| inode.parse().ok());
+        inode.filter(|_| served)
     })
 }
 
@@ -68,11 +90,12 @@ mod tests {
             ffff: 00000003 00000000 00000000 0001 03   123 /run/connected\n\
             ffff: 00000002 00000000 00010000 0001 01  1234 /run/moved.77\n\
             ffff: 00000003 00000000 00000000 0001 03 99\n";
-        for served in ["/run/a b", "/run/moved", "/run/moved.77"] {
-            assert!(lists(table, Path::new(served)), "{served}");
+        for (served, inode) in [("/run/a b", 12345), ("/run/moved", 1234), ("/run/moved.77", 1234)]
+        {
+            assert_eq!(listed(table, Path::new(served)), Some(inode), "{served}");
         }
         for other in ["/run/a", "/run/connected", "/run/mov", "/run/moved.7", ""] {
-            assert!(!lists(table, Path::new(other)), "{other}");
+            assert_eq!(listed(table, Path::new(other)), None, "{other}");
         }
     }
 }

@@ -25,19 +25,31 @@ pub(super) struct SocketFile {
     identity: Option<Identity>,
     /// The socket whose place it is to take.
     replaces: Option<Identity>,
+    /// Who has served the path until then.
+    before: Option<String>,
 }
 
 impl SocketFile {
     /// That of a socket which was just bound to the path.
     pub(super) fn at(path: PathBuf) -> SocketFile {
         let identity = metadata(&path).ok().as_ref().map(Identity::of);
-        SocketFile { path, beside: None, identity, replaces: None }
+        SocketFile { path, beside: None, identity, replaces: None, before: None }
     }
 
     /// That of a socket which was just bound beside the path.
     pub(super) fn beside(path: PathBuf, beside: PathBuf, replaces: Identity) -> SocketFile {
         let identity = metadata(&beside).ok().as_ref().map(Identity::of);
-        SocketFile { path, beside: Some(beside), identity, replaces: Some(replaces) }
+        SocketFile { path, beside: Some(beside), identity, replaces: Some(replaces), before: None }
+    }
+
+    /// The same, with who has served the path.
+    pub(super) fn after(self, before: Option<String>) -> SocketFile {
+        SocketFile { before, ..self }
+    }
+
+    /// Who has served the path before.
+    pub(super) fn before(&self) -> Option<&str> {
+        self.before.as_deref()
     }
 
     /// Whether what is at its path, now or in the end, is that file.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::net::{AddressFamily, SocketAddrUnix, connect};
 
 use super::opening::{ListenError, Opening, Takeover, make_listen, stream_socket, system};
-use super::replace::{bind_beside, is_served};
+use super::replace::{bind_beside, served, server};
 use super::socket_file::{Identity, SocketFile};
 use crate::proto::printable::quote;
 
@@ -28,6 +28,7 @@ pub(super) fn at_path<'a>(
     let shown = quote(path.as_os_str().as_bytes());
     // Before anything is removed.
     let socket = stream_socket(AddressFamily::UNIX)?;
+    let mut replaced = None;
     let there = if opening.remove { socket_at(&path, &shown)? } else { None };
     if let Some(there) = there {
         if others.any(|other| other.claims(there)) {
@@ -36,10 +37,11 @@ pub(super) fn at_path<'a>(
         if opening.takeover == Takeover::Refuse {
             refuse_served(&path, &shown)?;
         }
-        if is_served(&path) {
+        if let Some(inode) = served(&path) {
+            replaced = server(inode);
             let replacing = stream_socket(AddressFamily::UNIX)?;
             if let Ok(beside) = bind_beside(&replacing, &path) {
-                let file = SocketFile::beside(path, beside.clone(), there);
+                let file = SocketFile::beside(path, beside.clone(), there).after(replaced);
                 return prepare(replacing, &beside, file, &shown, opening);
             }
         }
@@ -49,7 +51,7 @@ pub(super) fn at_path<'a>(
     let failed = || format!("Unable to bind to port {spec}");
     let address = SocketAddrUnix::new(&path).map_err(system(failed()))?;
     rustix::net::bind(&socket, &address).map_err(system(failed()))?;
-    prepare(socket, &path, SocketFile::at(path.clone()), &shown, opening)
+    prepare(socket, &path, SocketFile::at(path.clone()).after(replaced), &shown, opening)
 }
 
 /// Has a socket listen that was bound at a place; if it can't, its file goes.
