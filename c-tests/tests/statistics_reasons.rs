@@ -1,7 +1,9 @@
 //! Why sessions end and connections are refused, as LIBMILTER_STATS counts it.
 
 use super::runtime_support::{Session, eventually};
-use super::statistics_support::Counted;
+use super::statistics_support::{Counted, numbers};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 
 fn ended(counted: &Counted, reason: &str) -> u64 {
     counted.number(&format!("libmilter_sessions_ended_total{{reason=\"{reason}\"}}"))
@@ -102,10 +104,27 @@ fn log_lines_that_are_left_out() {
             session.closed();
             sent += 1;
         }
+        assert!(sent < 5000, "so many are never written");
     }
     let (left_out, ended) = (counted.number(name), ended(&counted, "not_milter_protocol"));
     assert_eq!(ended, sent);
     let written = counted.filter.log().iter().filter(|line| line.contains("HTTP")).count() as u64;
     assert_eq!(written + left_out, sent);
+    counted.filter.stop();
+}
+
+/// Who asks waits as MTAs do, until a descriptor is there.
+#[test]
+fn no_descriptors_are_left() {
+    let counted = Counted::start(&[], &["nofile=30"]);
+    let clients: Vec<_> = (0..40).map(|_| counted.filter.connect()).collect();
+    let failed = |line: &String| line.contains("accept() failed");
+    eventually("none are left", || counted.filter.log().iter().any(failed));
+    let mut asking = UnixStream::connect(counted.path()).unwrap();
+    asking.write_all(b"GET /metrics\n").unwrap();
+    drop(clients);
+    let mut text = String::new();
+    asking.read_to_string(&mut text).unwrap();
+    assert!(numbers(&text)["libmilter_refused_total{reason=\"accept_failed\"}"] >= 1.0);
     counted.filter.stop();
 }

@@ -210,14 +210,9 @@ impl Output for Counted {
     }
 
     fn report(&self, report: Report<'_>) {
-        match (report, self.part()) {
+        if matches!(report, Report::LostInMessage) {
             // Told when it has been noted that the MTA has hung up.
-            (Report::LostInMessage, _) => {
-                self.ending.store(Ending::LostInMessage as u8, Ordering::Relaxed);
-            }
-            // It does not return.
-            (Report::ThreadEnded(callback), Some(part)) => self.left(part, callback),
-            _ => {}
+            self.ending.store(Ending::LostInMessage as u8, Ordering::Relaxed);
         }
         if let Some(why) = ending(&report) {
             self.ends_for(why);
