@@ -147,6 +147,8 @@ fn the_path_is_taken_over_as_that_of_the_filter_is() {
     assert_eq!(sessions(&path), 2);
     let second = start_at(&path, &[], &[]);
     assert_eq!(sessions(&path), 1, "the second one's");
+    let taken = format!("stats was served by process {}, whose place", first.milter.pid());
+    assert!(second.log().iter().any(|line| line.contains(&taken)), "{:?}", second.log());
     let refuse = [("LIBMILTER_SOCKET_TAKEOVER", "refuse")];
     let third = start_at(&path, &refuse, &[]);
     third.session("served").deliver();

@@ -12,7 +12,8 @@ const BACKLOG: i32 = 16;
 /// Only for the filter's own user, unless something else is asked for.
 const MODE: u32 = 0o600;
 
-/// The socket beside the `others` of the filter on which statistics are given; none by default, and none if it can't be opened.
+/// The socket beside the `others` of the filter on which statistics are given; none by default, and none if
+/// it can't be opened.
 pub(super) fn statistics(log: &Log, others: &mut Vec<Listener>) -> Option<Listener> {
     const NAME: &str = "LIBMILTER_STATS";
     let value = environment(NAME, log)?;
@@ -26,12 +27,19 @@ pub(super) fn statistics(log: &Log, others: &mut Vec<Listener>) -> Option<Listen
             return None;
         }
     };
-    open(&spec, others, log)
-        .map_err(|error| {
+    match open(&spec, others, log) {
+        Ok(listener) => {
+            if let Some(text) = listener.replaced() {
+                log.line(Priority::Info, &text);
+            }
+            Some(listener)
+        }
+        Err(error) => {
             let text = format!("{NAME}: {error}; there are no statistics");
             log.line(Priority::Warning, &text);
-        })
-        .ok()
+            None
+        }
+    }
 }
 
 fn open(spec: &[u8], others: &mut Vec<Listener>, log: &Log) -> Result<Listener, ListenError> {
