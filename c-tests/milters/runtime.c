@@ -203,7 +203,8 @@ static int is_alive(const char *thread)
 /* Emits how the process looks: threads, descriptors but that of the events, blocked stop signals. */
 static void describe(const char *moment)
 {
-	char fds[512] = "", threads = 0;
+	char fds[512] = "";
+	int threads = 0;
 	struct dirent *entry;
 	sigset_t mask;
 	DIR *dir = opendir("/proc/self/task");
