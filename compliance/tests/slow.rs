@@ -13,6 +13,14 @@ use std::time::{Duration, Instant};
 
 const BOUND: Duration = Duration::from_secs(60);
 
+fn eventually(done: impl Fn() -> bool, found: impl Fn() -> String) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < BOUND, "{}", found());
+        thread::sleep(POLL);
+    }
+}
+
 /// A filter whose callback is blocked, until the file is dropped.
 struct Blocked {
     filter: Filter,
@@ -49,11 +57,16 @@ impl Blocked {
     }
 
     fn wait_for_progress(&self, signs: usize) {
-        let start = Instant::now();
-        while self.progress() < signs {
-            assert!(start.elapsed() < BOUND, "{:?}", std::fs::read_to_string(&self.trace));
-            thread::sleep(POLL);
-        }
+        eventually(
+            || self.progress() >= signs,
+            || std::fs::read_to_string(&self.trace).unwrap_or_default(),
+        );
+    }
+
+    /// The MTA may have its answer before the line is written.
+    fn wait_for_line(&self, says: impl Fn(&str) -> bool) {
+        let log = || self.filter.log_lines().unwrap();
+        eventually(|| log().iter().any(|line| says(line)), || log().join("\n"));
     }
 }
 
@@ -95,8 +108,7 @@ fn with_a_limit_the_client_is_told_to_come_again() {
     let reply = smtp.transcript().last().unwrap().clone();
     assert!(reply.starts_with("S: 451 4.7.1"), "{reply}");
     let told = "xxfi_eom has run for ";
-    let log = blocked.filter.log_lines().unwrap();
-    assert!(log.iter().any(|line| line.contains(told) && line.contains("queue id ")), "{log:#?}");
+    blocked.wait_for_line(|line| line.contains(told) && line.contains("queue id "));
     blocked.release();
     smtp.send("a@a.example", &["c@b.example"], SHORT).unwrap();
     let said = smtp.quit().unwrap().join("\n");
