@@ -100,20 +100,21 @@ fn what_does_not_answer_is_critical() {
         ("unix:/no/pipe|here".to_owned(), "cannot connect to unix:/no/pipe here: "),
         (format!("inet:{closed}@127.0.0.1"), "Connection refused"),
         (full, "the milter accepts no connection (its backlog is full)"),
-        (silent, "negotiation: no reply within 0."),
+        (silent, "negotiation: no reply within "),
         (wrong, "negotiation: reply 'c' where the answer"),
         (says(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "these are the characters \"HTTP\""),
-        (says(b"220 mx.example ESMTP\r\n"), "no whole packet within 0."),
+        (says(b"220 mx.example ESMTP\r\n"), "no whole packet within "),
         // An alert, which is what a server of TLS has to say.
         (says(b"\x15\x03\x03\0\x02\x02\x0a"), "(7 bytes of one arrived)"),
-        (says(b"\0\0\0\x0dO\0\0"), "no whole packet within 0."),
+        (says(b"\0\0\0\x0dO\0\0"), "no whole packet within "),
         (says(b"\0\0\0\x0dO\0\0\0\x01\0\0\0\0\0\0\0\0"), "version 1"),
     ] {
-        let (code, line) = check(&["--check", &spec, "--timeout", "0.3"]);
+        // Time for what answers, on a busy machine too, and not much of it for what never does.
+        let (code, line) = check(&["--check", &spec, "--timeout", "2.5"]);
         assert_eq!(code, 2, "{line}");
         assert!(line.starts_with("CRITICAL ") && line.contains(problem), "{problem}: {line}");
         let (_, measured) = line.trim_end().split_once(" | time=").unwrap();
-        assert!(measured.ends_with("s;;;0;0.3"), "{line}");
+        assert!(measured.ends_with("s;;;0;2.5"), "{line}");
     }
 }
 
