@@ -38,8 +38,9 @@ impl Subject {
             let _gone = self.output.send(letter::PROGRESS, Payload::None, true);
         }
         let outcome = if todo.limit {
-            state.answered = Some(self.answer(callback.due));
-            Some(Fate::Overran(callback.due))
+            let told = self.answer(callback.due);
+            state.answered = Some(told);
+            Some(Fate::Overran(callback.due, told.is_ok()))
         } else {
             todo.warn.then_some(Fate::GoesOn)
         };

@@ -49,12 +49,19 @@ impl Context {
 
 impl Session {
     /// Moves on as after a temporary failure, of which the MTA has heard if it waited.
+    ///
+    /// If it did not, as silence was negotiated, a failure that concerns more than a message ends the
+    /// connection, and that of a recipient is one of the message: nothing else can say it any more.
     #[cold]
     pub(super) fn after_overrun(&mut self, command: Command, told: Result<(), SendError>) -> Flow {
-        if told.is_err() {
-            return Flow::Close;
+        let promised = self.agreement.protocol & !self.agreement.faked;
+        let silent = promised & command.no_reply_flag() != 0;
+        match command {
+            _ if told.is_err() => return Flow::Close,
+            Command::Connect | Command::Helo if silent => return Flow::Close,
+            Command::Rcpt if silent => self.settle(status::TEMPFAIL, None),
+            _ => self.conclude(command, status::TEMPFAIL, None),
         }
-        self.conclude(command, status::TEMPFAIL, None);
         Flow::Continue
     }
 }

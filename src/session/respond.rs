@@ -145,7 +145,7 @@ impl Session {
     }
 
     /// Ends the message under way, if any, with a verdict and its text.
-    fn settle(&mut self, result: i32, reply: Option<Box<[u8]>>) {
+    pub(super) fn settle(&mut self, result: i32, reply: Option<Box<[u8]>>) {
         if self.state.in_message() {
             let reply = reply.filter(|_| !planted(Bug::VerdictWithoutText));
             self.settled = Some(Box::new(Settled { result, reply, place: self.state }));

@@ -28,8 +28,8 @@ pub struct Slow<'a> {
 pub enum Fate {
     /// It goes on.
     GoesOn,
-    /// Its result will not count; what its MTA had waited for.
-    Overran(Due),
+    /// Its result will not count; what its MTA had waited for, and whether it could be told.
+    Overran(Due, bool),
     /// It has returned this, and whether that counts.
     Returned(i32, bool),
     /// It has ended its thread.
@@ -42,6 +42,19 @@ impl Slow<'_> {
         matches!(self.outcome, Fate::Returned(..) | Fate::EndedThread)
     }
 
+    /// What became of the MTA's wait.
+    fn answered(&self, due: Due, told: bool) -> &'static str {
+        match (due, self.callback) {
+            (Due::Agreement, _) | (Due::Silence, Command::Connect | Command::Helo) => {
+                "the connection is closed"
+            }
+            (Due::Silence, Command::Rcpt) => "the message gets a temporary failure",
+            (Due::Silence | Due::Nothing, _) => "it is taken as SMFIS_TEMPFAIL",
+            (Due::Reply | Due::Verdict, _) if told => "the MTA got a temporary failure",
+            (Due::Reply | Due::Verdict, _) => "the MTA can't be told",
+        }
+    }
+
     /// The text of the log line, without session and filter.
     pub(super) fn text(&self) -> String {
         let callback = self.callback.callback_name();
@@ -49,13 +62,9 @@ impl Slow<'_> {
         let took = format!("{seconds}.{tenths} s");
         let mut text = match self.outcome {
             Fate::GoesOn => format!("{callback} has run for {took} and goes on"),
-            Fate::Overran(due) => format!(
+            Fate::Overran(due, told) => format!(
                 "{callback} has run for {took}, and what it returns will not count: {}",
-                match due {
-                    Due::Agreement => "the connection is closed",
-                    Due::Silence | Due::Nothing => "it is taken as SMFIS_TEMPFAIL",
-                    Due::Reply | Due::Verdict => "the MTA got a temporary failure",
-                }
+                self.answered(due, told)
             ),
             Fate::Returned(result, counts) => format!(
                 "{callback} has returned {} after {took}{}",
@@ -93,12 +102,23 @@ mod tests {
             slow(Fate::GoesOn).text(),
             "xxfi_eom has run for 12.3 s and goes on, queue id Q\\x0a1, thread 4711"
         );
-        let little = Slow { queue_id: b"", thread: None, ..slow(Fate::Overran(Due::Verdict)) };
+        let little =
+            Slow { queue_id: b"", thread: None, ..slow(Fate::Overran(Due::Verdict, true)) };
         assert_eq!(
             little.text(),
             "xxfi_eom has run for 12.3 s, and what it returns will not count: the MTA got a \
              temporary failure"
         );
+        for (due, told, callback, what) in [
+            (Due::Reply, false, Command::Mail, "the MTA can't be told"),
+            (Due::Agreement, true, Command::Negotiate, "the connection is closed"),
+            (Due::Silence, true, Command::Helo, "the connection is closed"),
+            (Due::Silence, true, Command::Rcpt, "the message gets a temporary failure"),
+            (Due::Silence, true, Command::Header, "it is taken as SMFIS_TEMPFAIL"),
+        ] {
+            let silent = Slow { callback, outcome: Fate::Overran(due, told), ..little };
+            assert!(silent.text().ends_with(what), "{}", silent.text());
+        }
         let little = Slow { outcome: Fate::Returned(status::ACCEPT, false), ..little };
         assert_eq!(
             little.text(),

@@ -132,6 +132,23 @@ fn silence_is_kept_and_the_verdict_holds() {
     assert_eq!((play.finish().as_str(), play.reports()), ("close", vec![]));
 }
 
+/// Else the message would go to a recipient that nobody has looked at, or nothing would come of a client.
+#[test]
+fn what_silence_leaves_no_reply_for_is_said_otherwise() {
+    let (mut play, _) = agreed(step::NR_RCPT, Command::Rcpt);
+    play.run(&["Ch|U", "Hme|", "M<a>|"]);
+    play.check(&[("R<b>|", "envrcpt <b>|"), ("R<c>|", ""), ("T", "> t"), ("E", "> t")]);
+    play.check(&[("M<d>|", "envfrom <d>| > c")]);
+    assert_eq!(play.finish(), "abort, close");
+    let (mut play, _) = agreed(step::NR_CONN, Command::Connect);
+    play.check(&[("Ch|U", "connect h| Unknown bye")]);
+    assert_eq!(play.finish(), "close");
+    let (mut play, _) = agreed(step::NR_HELO, Command::Helo);
+    play.run(&["Ch|U"]);
+    play.check(&[("Hme|", "helo me| bye")]);
+    assert_eq!(play.finish(), "close");
+}
+
 /// The MTA knows nothing of the silence, and waits.
 #[test]
 fn an_mta_that_waits_is_answered_whatever_was_promised() {
