@@ -35,19 +35,45 @@ pub(super) fn served(path: &Path) -> Option<u64> {
 pub(super) fn server(inode: u64) -> Option<String> {
     let socket = format!("socket:[{inode}]");
     let serves = |process: u32| {
-        let mut files = std::fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten();
-        files.any(|file| {
-            let target = file.and_then(|file| std::fs::read_link(file.path()));
-            target.is_ok_and(|target| target.as_os_str() == socket.as_str())
-        })
+        let files = format!("/proc/{process}/fd");
+        let is_it = |file: &str| {
+            let target = std::fs::read_link(format!("{files}/{file}"));
+            target.is_ok_and(|target| target.as_os_str() == socket.as_str()).then_some(())
+        };
+        find_name(&files, is_it).is_some()
     };
     if serves(std::process::id()) {
         return None;
     }
-    let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let mut processes = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let found = processes.find(|process| serves(*process));
+    let found = find_name("/proc", |name| name.parse().ok().filter(|process| serves(*process)));
     Some(found.map_or("another process".to_owned(), |process| format!("process {process}")))
+}
+
+/// What the first name in a directory leads to that leads to something; names that are no text are left out.
+///
+/// Not by the standard library: what it does that with are four more names of the C library for the loader
+/// to look up whenever a program starts.
+#[cfg(target_os = "linux")]
+fn find_name<T>(directory: &str, mut look: impl FnMut(&str) -> Option<T>) -> Option<T> {
+    use rustix::fs::{Mode, OFlags, RawDir, open};
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = open(directory, flags, Mode::empty()).ok()?;
+    let mut room = [const { std::mem::MaybeUninit::uninit() }; 4096];
+    let mut entries = RawDir::new(directory, &mut room);
+    while let Some(entry) = entries.next() {
+        // An error is the end of it.
+        let found = look(entry.ok()?.file_name().to_str().unwrap_or_default());
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
+}
+
+/// Elsewhere no such files tell of processes.
+#[cfg(not(target_os = "linux"))]
+fn find_name<T>(_directory: &str, _look: impl FnMut(&str) -> Option<T>) -> Option<T> {
+    None
 }
 
 /// From the system's table of unix sockets, the inode of one that listens and was bound to the path, or beside

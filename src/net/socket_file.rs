@@ -63,7 +63,7 @@ impl SocketFile {
     /// The system's; nothing has changed.
     pub(super) fn put_in_place(&mut self) -> std::io::Result<()> {
         if let Some(beside) = &self.beside {
-            std::fs::rename(beside, &self.path)?;
+            rustix::fs::rename(beside, &self.path)?;
             self.beside = None;
         }
         Ok(())
@@ -75,7 +75,7 @@ impl SocketFile {
         let found = metadata(place).ok().as_ref().map(Identity::of);
         if found.is_some() && found == self.identity {
             // Nothing depends on it: a file is left that nobody uses.
-            let _left = std::fs::remove_file(place);
+            let _left = rustix::fs::unlink(place);
         }
     }
 

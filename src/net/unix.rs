@@ -46,7 +46,7 @@ pub(super) fn at_path<'a>(
             }
         }
         // Nobody serves it, or no other name can be had: as the reference does it.
-        std::fs::remove_file(&path).map_err(system(format!("Unable to remove {shown}")))?;
+        rustix::fs::unlink(&path).map_err(system(format!("Unable to remove {shown}")))?;
     }
     let failed = || format!("Unable to bind to port {spec}");
     let address = SocketAddrUnix::new(&path).map_err(system(failed()))?;

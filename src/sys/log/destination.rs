@@ -3,16 +3,17 @@
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use rustix::fs::OFlags;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect};
 
 use super::priority::Priority;
 use super::time;
 use crate::sys::fd::Identity;
 use crate::sys::place::{append_to, descriptor};
+use crate::sys::socket;
 
 /// Where the C library looks for the system log; nothing where it does not look for a socket.
 const SYSLOG: &str = if cfg!(any(target_os = "linux", target_os = "android", target_os = "illumos"))
@@ -85,11 +86,13 @@ fn answers(syslog: &Path) -> bool {
     if syslog.as_os_str().is_empty() {
         return true;
     }
-    match UnixDatagram::unbound().and_then(|socket| socket.connect(syslog)) {
-        Ok(()) => true,
-        // A log daemon that takes streams.
-        Err(error) => error.raw_os_error() == Some(libc::EPROTOTYPE),
-    }
+    let connected = || {
+        let socket = socket::open(AddressFamily::UNIX, SocketType::DGRAM)?;
+        Ok(connect(socket, &SocketAddrUnix::new(syslog)?)?)
+    };
+    // A log daemon that takes streams is one as well.
+    connected()
+        .map_or_else(|error: io::Error| error.raw_os_error() == Some(libc::EPROTOTYPE), |()| true)
 }
 
 impl Destination {
@@ -145,6 +148,7 @@ pub(super) fn take(priority: Priority, line: &str) -> bool {
 mod tests {
     use super::*;
     use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixDatagram;
 
     #[test]
     fn settings() {
