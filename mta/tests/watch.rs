@@ -86,8 +86,11 @@ fn what_goes_wrong_is_told_in_words() {
 const ON_A_TERMINAL: &str = "
 import fcntl, os, pty, signal, struct, sys, termios
 rows, columns = int(sys.argv[1]), int(sys.argv[2])
+signal.alarm(60)
 pid, terminal = pty.fork()
 if pid == 0:
+    # Whoever runs the tests in the background has it ignored.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack('HHHH', rows, columns, 0, 0))
     os.execv(sys.argv[3], sys.argv[3:])
 shown = b''
