@@ -14,8 +14,8 @@ use crate::status::{Failure, Status};
 /// How long all of it may take, unless told otherwise.
 const BOUND: Duration = Duration::from_secs(10);
 
-/// For what has its own bound to say what it waited for.
-const GRACE: Duration = Duration::from_millis(200);
+/// For what has its own bound to say what it waited for, on a busy machine too; only a resolver needs all of it.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// One line that tells it, and the exit status; within the bound, whatever the resolver or the milter do.
 pub(crate) fn check(
