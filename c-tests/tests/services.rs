@@ -75,43 +75,6 @@ fn sockets_of_the_service_manager() {
     }
 }
 
-/// `packaging/tests/systemd.sh` runs them.
-#[test]
-fn units_that_systemd_understands() {
-    let systemd = Packages::unpack(&["systemd"]).unwrap();
-    let dir = public::tempdir().unwrap();
-    for unit in std::fs::read_dir(c_tests::paths::workspace().join("docs/systemd")).unwrap() {
-        let unit = unit.unwrap();
-        let text = std::fs::read_to_string(unit.path()).unwrap();
-        // Its milters need not be here.
-        let text =
-            text.replace("/usr/sbin/opendkim", "/bin/true").replace("/usr/sbin/%i", "/bin/true");
-        let name = unit.file_name().into_string().unwrap().replace("@.", "@a.");
-        std::fs::write(dir.path().join(name), text).unwrap();
-    }
-    let units = ["opendkim.socket", "opendkim.service", "milter@a.socket", "milter@a.service"];
-    // The units of systemd itself, which the machine need not have.
-    let own = ["lib", "usr/lib"].map(|lib| systemd.root.join(lib).join("systemd/system"));
-    let path = std::env::join_paths([dir.path().to_path_buf()].iter().chain(&own)).unwrap();
-    let verify = |units: &[&str]| {
-        let mut command = c_tests::start::command(systemd.root.join("usr/bin/systemd-analyze"));
-        command.args(["verify", "--man=no"]).env("LD_LIBRARY_PATH", &systemd.libraries);
-        command.env("SYSTEMD_UNIT_PATH", &path);
-        command.args(units).current_dir(dir.path());
-        let done = output_within(&mut command, BOUND).unwrap();
-        let said = [done.stdout, done.stderr].concat();
-        (done.status.success(), String::from_utf8(said).unwrap())
-    };
-    let (good, said) = verify(&units);
-    let complaints = said.lines().filter(|line| units.iter().any(|unit| line.contains(unit)));
-    assert!(good && complaints.clone().next().is_none(), "{said}");
-    let wrong = std::fs::read_to_string(dir.path().join(units[3])).unwrap();
-    std::fs::write(dir.path().join("wrong.service"), wrong.replace("Type=notify", "Type=notified"))
-        .unwrap();
-    let (_, said) = verify(&["wrong.service"]);
-    assert!(said.contains("wrong.service") && said.contains("notified"), "{said}");
-}
-
 #[test]
 fn sockets_that_were_not_passed() {
     refused("systemd:", &[], "no sockets were passed by a service manager");
