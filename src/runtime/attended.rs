@@ -1,12 +1,10 @@
 //! A session whose callbacks are known while they run.
 
-use std::fmt::Arguments;
 use std::sync::Arc;
 
 use super::output::SocketOutput;
 use super::running::Callbacks;
 use super::subject::Subject;
-use crate::proto::command::Command;
 use crate::proto::response::Payload;
 use crate::session::{Event, Output, Report, SendError};
 use crate::sys::flags;
@@ -53,6 +51,10 @@ impl Attended {
 }
 
 impl Output for Attended {
+    fn inside(&self) -> Option<&dyn Output> {
+        Some(&*self.subject.output)
+    }
+
     fn send(&self, letter: u8, payload: Payload<'_>, now: bool) -> Result<(), SendError> {
         let _gate = self.is_here().then(|| self.subject.gate.lock());
         if self.overran().is_some() {
@@ -65,24 +67,8 @@ impl Output for Attended {
         self.subject.output.report(report);
     }
 
-    fn callback(&self) -> Option<Command> {
-        self.subject.output.callback()
-    }
-
     fn overran(&self) -> Option<Result<(), SendError>> {
         if self.is_here() { self.subject.state.lock().answered } else { None }
-    }
-
-    fn debugs(&self, level: i32) -> bool {
-        self.subject.output.debugs(level)
-    }
-
-    fn debug(&self, line: Arguments<'_>) {
-        self.subject.output.debug(line);
-    }
-
-    fn watches(&self) -> bool {
-        true
     }
 
     fn note(&self, event: Event<'_>) {

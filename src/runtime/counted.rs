@@ -198,6 +198,10 @@ impl Counted {
 }
 
 impl Output for Counted {
+    fn inside(&self) -> Option<&dyn Output> {
+        Some(&*self.output)
+    }
+
     fn send(&self, kind: u8, payload: Payload<'_>, now: bool) -> Result<(), SendError> {
         let sent = self.output.send(kind, payload, now);
         if let (Ok(()), Some(part)) = (sent, self.part()) {
@@ -218,22 +222,6 @@ impl Output for Counted {
             self.ends_for(why);
         }
         self.output.report(report);
-    }
-
-    fn callback(&self) -> Option<Command> {
-        self.output.callback()
-    }
-
-    fn debugs(&self, level: i32) -> bool {
-        self.output.debugs(level)
-    }
-
-    fn debug(&self, line: std::fmt::Arguments<'_>) {
-        self.output.debug(line);
-    }
-
-    fn watches(&self) -> bool {
-        true
     }
 
     fn note(&self, event: Event<'_>) {

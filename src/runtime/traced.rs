@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use super::message::Message;
 use super::moment::{Heading, Moment};
 use super::trace::Trace;
-use crate::proto::command::Command;
 use crate::proto::describe::client_address;
 use crate::proto::response::Payload;
 use crate::session::{Event, Output, Report, SendError};
@@ -189,6 +188,10 @@ impl Write for Bounded<'_> {
 }
 
 impl Output for Traced {
+    fn inside(&self) -> Option<&dyn Output> {
+        Some(&*self.output)
+    }
+
     fn send(&self, letter: u8, payload: Payload<'_>, now: bool) -> Result<(), SendError> {
         if !self.trace.is_here() {
             return self.output.send(letter, payload, now);
@@ -207,26 +210,6 @@ impl Output for Traced {
             self.tell(state, &Moment::Log(report.severity(), &text));
         });
         self.output.report(report);
-    }
-
-    fn callback(&self) -> Option<Command> {
-        self.output.callback()
-    }
-
-    fn overran(&self) -> Option<Result<(), SendError>> {
-        self.output.overran()
-    }
-
-    fn debugs(&self, level: i32) -> bool {
-        self.output.debugs(level)
-    }
-
-    fn debug(&self, line: std::fmt::Arguments<'_>) {
-        self.output.debug(line);
-    }
-
-    fn watches(&self) -> bool {
-        true
     }
 
     fn note(&self, event: Event<'_>) {

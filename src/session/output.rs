@@ -24,28 +24,45 @@ pub trait Output: Send + Sync {
     /// Logs something an operator should know.
     fn report(&self, report: Report<'_>);
 
+    /// For somebody who wants to hear of the session: the way on, which this one stands in.
+    ///
+    /// What is not told otherwise goes there, so that whoever listens says only what is its own.
+    fn inside(&self) -> Option<&dyn Output> {
+        None
+    }
+
     /// The command whose callback runs; nothing where that is not known.
     fn callback(&self) -> Option<Command> {
-        None
+        self.inside()?.callback()
     }
 
     /// Whether the callback that runs, or has just returned, has run for too long: nothing more of it is
     /// sent, and if the MTA waited for a reply, it was sent a temporary failure. What came of that.
     fn overran(&self) -> Option<Result<(), SendError>> {
-        None
+        self.inside()?.overran()
     }
 
     /// Whether debug output of this level was asked for (`smfi_setdbg`).
-    fn debugs(&self, level: i32) -> bool;
+    fn debugs(&self, level: i32) -> bool {
+        self.inside().is_some_and(|inside| inside.debugs(level))
+    }
 
     /// Writes one line of debug output.
-    fn debug(&self, line: std::fmt::Arguments<'_>);
+    fn debug(&self, line: std::fmt::Arguments<'_>) {
+        if let Some(inside) = self.inside() {
+            inside.debug(line);
+        }
+    }
 
     /// Whether somebody wants to hear of all that happens in the session; does not change.
     fn watches(&self) -> bool {
-        false
+        self.inside().is_some()
     }
 
     /// Something has happened in a session that is watched.
-    fn note(&self, _event: Event<'_>) {}
+    fn note(&self, event: Event<'_>) {
+        if let Some(inside) = self.inside() {
+            inside.note(event);
+        }
+    }
 }
