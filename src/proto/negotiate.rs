@@ -6,6 +6,7 @@
 use std::collections::TryReserveError;
 
 use super::codes::{MDS_1M_SIZE, MDS_256K_SIZE, VERSION_MAX, VERSION_MIN, action, status, step};
+use super::command::Command;
 use super::names;
 
 /// Bytes. Version, actions and protocol flags, 32 bits each.
@@ -255,6 +256,12 @@ impl Agreement {
     #[must_use]
     pub fn without_negotiation(filter: FilterTraits) -> Agreement {
         Agreement { protocol: filter.absent, answered: filter.absent, ..Agreement::default() }
+    }
+
+    /// Whether the MTA knows that it gets no reply to a command.
+    #[must_use]
+    pub fn is_silent(&self, command: Command) -> bool {
+        self.protocol & !self.faked & command.no_reply_flag() != 0
     }
 
     /// The payload of the answer: the three numbers, then the wanted macros by stage.

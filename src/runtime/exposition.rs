@@ -77,7 +77,7 @@ impl Page<'_> {
     /// The same of nanoseconds, as seconds.
     fn seconds(&mut self, name: &str, labels: &[Label<'_>], nanos: u64) -> Result {
         self.labelled(name, labels)?;
-        writeln!(self.0, " {}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000)
+        writeln!(self.0, " {}", exact(nanos))
     }
 
     fn labelled(&mut self, name: &str, labels: &[Label<'_>]) -> Result {
@@ -112,10 +112,14 @@ impl Page<'_> {
     }
 }
 
-/// Nanoseconds as seconds, as short as can be.
+/// Nanoseconds as seconds.
+fn exact(nanos: u64) -> String {
+    format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000)
+}
+
+/// The same, as short as can be.
 fn seconds(nanos: u64) -> String {
-    let text = format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    exact(nanos).trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// Writes all of it.

@@ -55,12 +55,11 @@ impl Session {
 
     /// What the MTA waits for when it has sent a command.
     fn due(&self, command: Command) -> Due {
-        let promised = self.agreement.protocol & !self.agreement.faked & command.no_reply_flag();
         match command {
             Command::Negotiate => Due::Agreement,
             Command::Eom => Due::Verdict,
             Command::Macro | Command::Quit | Command::Abort | Command::QuitNc => Due::Nothing,
-            _ if promised != 0 => Due::Silence,
+            _ if self.agreement.is_silent(command) => Due::Silence,
             _ => Due::Reply,
         }
     }

@@ -54,8 +54,7 @@ impl Session {
     /// connection, and that of a recipient is one of the message: nothing else can say it any more.
     #[cold]
     pub(super) fn after_overrun(&mut self, command: Command, told: Result<(), SendError>) -> Flow {
-        let promised = self.agreement.protocol & !self.agreement.faked;
-        let silent = promised & command.no_reply_flag() != 0;
+        let silent = self.agreement.is_silent(command);
         match command {
             _ if told.is_err() => return Flow::Close,
             Command::Connect | Command::Helo if silent => return Flow::Close,

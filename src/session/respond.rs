@@ -164,8 +164,7 @@ impl Session {
             return None;
         };
         let mut settled = self.settled.take()?;
-        let promised = self.agreement.protocol & command.no_reply_flag();
-        let flow = if promised & !self.agreement.faked != 0 {
+        let flow = if self.agreement.is_silent(command) {
             Flow::Continue
         } else {
             if settled.reply.is_none() {
