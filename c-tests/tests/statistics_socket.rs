@@ -96,6 +96,7 @@ fn what_can_not_be_opened_is_logged() {
         (file.to_str().unwrap(), ("X", ""), "is not a UNIX domain socket; there are no statistics"),
         (missing.to_str().unwrap(), ("X", ""), "No such file or directory; there are no"),
         ("stats", ("X", ""), "is neither an absolute path nor abstract: and a name"),
+        ("abstract:", ("X", ""), "is neither an absolute path nor abstract: and a name"),
         ("/x", ("LIBMILTER_STATS_MODE", "rw"), "is no octal number from 0 to 777; there are no"),
         ("/x", ("LIBMILTER_STATS_GROUP", "nobody here"), "is no group; there are no statistics"),
     ] {

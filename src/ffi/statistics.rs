@@ -20,7 +20,9 @@ pub(super) fn statistics(log: &Log, others: &mut Vec<Listener>) -> Option<Listen
     let value = value.as_encoded_bytes();
     let spec = match value {
         [b'/', ..] => [b"unix:", value].concat(),
-        _ if value.starts_with(b"abstract:") => value.to_vec(),
+        _ if value.strip_prefix(b"abstract:").is_some_and(|name| !name.is_empty()) => {
+            value.to_vec()
+        }
         _ => {
             let known = "is neither an absolute path nor abstract: and a name";
             refuse(NAME, value, log, &format!("{known}; there are no statistics"));
