@@ -1,5 +1,6 @@
 //! Health checks of HAProxy as docs/scaling.md has them, and what a filter hears of them and of HAProxy.
 
+use crate::support::eventually;
 use c_tests::{Milter, public};
 use compliance::filter::compiled;
 use compliance::haproxy::{HaProxy, host};
@@ -41,11 +42,7 @@ fn a_check_is_a_session_without_a_message() {
     let ([filter, _other], specs) = filters(&[("LIBMILTER_QUIET_PROBES", "1")]).unwrap();
     let haproxy = HaProxy::start(&specs).unwrap();
     haproxy.wait_for(0, "check_status", |found| found == "L7OK").unwrap();
-    let start = std::time::Instant::now();
-    while trace(&filter).matches(" close\n").count() < 3 {
-        assert!(start.elapsed().as_secs() < 60, "{}", trace(&filter));
-        std::thread::sleep(c_tests::milter::POLL);
-    }
+    eventually(|| trace(&filter).matches(" close\n").count() >= 3, || trace(&filter));
     drop(haproxy);
     for line in trace(&filter).lines() {
         let (_, what) = line.split_once(' ').unwrap();

@@ -1,8 +1,8 @@
 //! A filter that is started anew again and again while mail flows: no message is lost, refused for a time,
 //! or delivered twice.
 
-use crate::support::load::{self, FLOWS, HEADER, Load, PATIENCE};
-use c_tests::milter::POLL;
+use crate::support::eventually;
+use crate::support::load::{self, FLOWS, HEADER, Load};
 use c_tests::{Milter, public};
 use compliance::filter::{compiled, free_port};
 use compliance::{Linkage, Mta, Result};
@@ -13,8 +13,6 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Stdio;
-use std::thread;
-use std::time::Instant;
 
 /// Starts, unless the variable asks for more.
 const TIMES: usize = 8;
@@ -106,12 +104,12 @@ fn a_path_that_the_next_filter_takes_over() {
     nothing_is_lost(&spec, HEADER, |load| {
         for _ in 0..times() {
             load.wait_for(FLOWS);
-            let (before, begun) = (inode(), Instant::now());
+            let before = inode();
             let old = std::mem::replace(&mut filter, start()?);
-            while inode().is_none() || inode() == before {
-                assert!(begun.elapsed() < PATIENCE, "nobody takes the path over");
-                thread::sleep(POLL);
-            }
+            eventually(
+                || inode().is_some() && inode() != before,
+                || "nobody takes the path over".to_owned(),
+            );
             stop(old, load)?;
         }
         load.wait_for(FLOWS);

@@ -1,17 +1,15 @@
 //! Several filter hosts behind HAProxy, set up as docs/scaling.md has it: one that is stopped, one that hangs,
 //! and what comes of the mail meanwhile.
 
-use crate::support::SHORT;
-use crate::support::load::{FLOWS, HEADER, Load, PATIENCE, nothing_begun_is_lost, nothing_is_lost};
+use crate::support::load::{FLOWS, HEADER, Load, nothing_begun_is_lost, nothing_is_lost};
+use crate::support::{SHORT, eventually};
 use c_tests::Milter;
-use c_tests::milter::POLL;
 use compliance::filter::compiled;
 use compliance::haproxy::{HaProxy, host};
 use compliance::{Linkage, Mta, Result, Smtp};
 use rustix::process::Signal;
 use std::fs;
 use std::thread;
-use std::time::Instant;
 
 /// Each is stopped so often.
 const ROUNDS: usize = 2;
@@ -59,11 +57,7 @@ impl Hosts {
     fn hang(&self, which: usize) -> Result<()> {
         self.signal(which, Signal::STOP)?;
         let pid = self.filters[which].as_ref().expect("it runs").pid();
-        let start = Instant::now();
-        while !is_stopped(pid) {
-            assert!(start.elapsed() < PATIENCE, "process {pid} goes on");
-            thread::sleep(POLL);
-        }
+        eventually(|| is_stopped(pid), || format!("process {pid} goes on"));
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! The comparison finds a fault, otherwise nothing that it says is worth anything; and the tests leave
 //! nothing behind.
 
-use c_tests::milter::POLL;
+use crate::support::eventually;
 use c_tests::public;
 use compliance::compare::PRELOADED;
 use compliance::filter::{Socket, compiled};
@@ -14,10 +14,6 @@ use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
-
-/// How long an MTA may take to stop.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Of a header that ours adds one bit is wrong.
 #[test]
@@ -102,17 +98,11 @@ fn an_mta_ends_with_its_test() {
         let running = || fs::read_to_string(&program).is_ok_and(|comm| comm == name);
         test.kill().unwrap();
         test.wait().unwrap();
-        let start = Instant::now();
         let given_back = || fs::metadata(&mta).unwrap().uid() == geteuid().as_raw();
-        while running() || pid_file.exists() || !given_back() {
-            assert!(
-                start.elapsed() < PATIENCE,
-                "{} still runs: {}",
-                kind.name(),
-                program.display()
-            );
-            std::thread::sleep(POLL);
-        }
+        eventually(
+            || !running() && !pid_file.exists() && given_back(),
+            || format!("{} still runs: {}", kind.name(), program.display()),
+        );
         dir.close().expect("nothing to be left of it");
     }
 }

@@ -1,25 +1,13 @@
 //! A filter that blocks at the end of a message, behind Postfix: with progress it outlives Postfix's
 //! patience, with a limit the client is told to come again.
 
-use crate::support::SHORT;
-use c_tests::milter::POLL;
+use crate::support::{SHORT, eventually};
 use compliance::filter::{Filter, Socket, compiled};
 use compliance::{Linkage, Mta};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant};
-
-const BOUND: Duration = Duration::from_secs(60);
-
-fn eventually(done: impl Fn() -> bool, found: impl Fn() -> String) {
-    let start = Instant::now();
-    while !done() {
-        assert!(start.elapsed() < BOUND, "{}", found());
-        thread::sleep(POLL);
-    }
-}
 
 /// A filter whose callback is blocked, until the file is dropped.
 struct Blocked {

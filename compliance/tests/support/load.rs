@@ -1,18 +1,14 @@
 //! Mail that flows while something happens to its filters, and a look at all of it afterwards.
 
-use super::SHORT;
+use super::{SHORT, eventually};
 use c_tests::ends::Ends;
-use c_tests::milter::POLL;
 use compliance::{Mta, Result};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
 
 const CLIENTS: usize = 4;
 /// Messages after which some have gone through the filter that runs now, as others were under way.
 pub(crate) const FLOWS: usize = 2 * CLIENTS;
-/// How long mail may take to begin to flow again.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// What the filter puts into each message, with a text of its own behind it.
 pub(crate) const HEADER: &str = "X-Seen: ";
 
@@ -67,11 +63,11 @@ impl<'a> Load<'a> {
 
     /// Waits until that many more messages were accepted.
     pub(crate) fn wait_for(&self, more: usize) {
-        let (wanted, start) = (self.accepted.load(Ordering::Relaxed) + more, Instant::now());
-        while self.accepted.load(Ordering::Relaxed) < wanted {
-            assert!(start.elapsed() < PATIENCE, "mail does not flow; {}", self.mta.log());
-            thread::sleep(POLL);
-        }
+        let wanted = self.accepted.load(Ordering::Relaxed) + more;
+        eventually(
+            || self.accepted.load(Ordering::Relaxed) >= wanted,
+            || format!("mail does not flow; {}", self.mta.log()),
+        );
     }
 }
 

@@ -2,10 +2,25 @@
 
 pub(crate) mod load;
 
+use c_tests::milter::POLL;
 pub(crate) use compliance::compare::BOTH_WAYS;
 use compliance::filter::Socket;
 use compliance::mta::Kind;
 use compliance::{Linkage, Mta, Observation, Pair, Probe, Result, compare};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long something may take before a test fails for it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until something is so; a test that waits in vain fails with what was `found` in its place.
+pub(crate) fn eventually(done: impl Fn() -> bool, found: impl Fn() -> String) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < PATIENCE, "{}", found());
+        thread::sleep(POLL);
+    }
+}
 
 /// A message of one line.
 pub(crate) const SHORT: &str = "From: a@a.example\r\nSubject: hello\r\nX-Fold: one\r\n\ttwo\r\nX-Empty:\r\nX-Two:  blanks\r\n\r\nshort\r\n";
