@@ -90,7 +90,7 @@ impl EventLoop {
         Ok(event_loop)
     }
 
-    /// Wakes the owner; `false` if it can't be: the filter has closed our descriptors.
+    /// Wakes the owner; `false` if it can't be: the filter has closed our descriptors, or the system refuses.
     pub(super) fn wake(&self) -> bool {
         self.wake_up.wake(&self.poller)
     }

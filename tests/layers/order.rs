@@ -8,7 +8,8 @@ const ROWS: &[&[&str]] = &[
     &["mod"],
     // One run, from the first thread to the last.
     &["serve"],
-    // What the threads do: those of the pool, and the one that called `smfi_main`.
+    // What the threads do: those of the pool, and the one that called `smfi_main`, to the end of the run.
+    &["supervisor/stopping"],
     &["supervisor", "work"],
     // What a run looks like to whoever asks.
     &["readings"],
