@@ -77,12 +77,24 @@ fn a_filter_without_standard_streams() {
 
 #[test]
 fn rights_of_the_socket() {
-    let group = rustix::process::getegid().as_raw().to_string();
-    let variables = [("LIBMILTER_STATS_MODE", "660"), ("LIBMILTER_STATS_GROUP", &group)];
+    // Others can only give it their own.
+    let own = rustix::process::getegid().as_raw();
+    let root = rustix::process::geteuid().is_root();
+    let group = if root { 65_534 } else { own };
+    let text = group.to_string();
+    let variables = [("LIBMILTER_STATS_MODE", "660"), ("LIBMILTER_STATS_GROUP", text.as_str())];
     let counted = Counted::start(&variables, &[]);
     assert_eq!(mode(&counted.path()), 0o660);
-    assert_eq!(std::fs::metadata(counted.path()).unwrap().gid().to_string(), group);
+    assert_eq!(std::fs::metadata(counted.path()).unwrap().gid(), group);
     counted.filter.stop();
+    if !root {
+        // They are told of another one, and there are no statistics.
+        let dir = public::tempdir().unwrap();
+        let filter = start_at(&dir.path().join("stats"), &[("LIBMILTER_STATS_GROUP", "0")], &[]);
+        let (_, log) = filter.stop();
+        assert_eq!(log.len(), 1, "{log:?}");
+        assert!(log[0].contains("Unable to set owner or mode of"), "{log:?}");
+    }
 }
 
 /// The filter serves all the same, and one line says why there are none.
