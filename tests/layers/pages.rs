@@ -113,3 +113,28 @@ fn every_log_line_is_explained() {
     assert!(looked_at > 100, "{looked_at} literals are not all there are");
     assert!(missing.is_empty(), "docs/debugging.md does not have\n{}", missing.join("\n"));
 }
+
+/// An administrator finds each variable, with what it may be and what it costs.
+#[test]
+fn every_variable_is_described() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let mut names = std::collections::BTreeSet::new();
+    for path in files(&root().join("src"), &["rs"]) {
+        let text = fs::read_to_string(root().join("src").join(path)).unwrap();
+        names.extend(text.split('"').filter(|word| is_variable(word)).map(str::to_owned));
+    }
+    // For fuzzing only.
+    assert!(names.remove("LIBMILTER_PLANTED") && names.len() > 25, "{names:?}");
+    for page in ["docs/operations.md", "man/src/libmilter.mdoc"] {
+        let text = read(page);
+        let words: Vec<&str> =
+            text.split(|c: char| !(c.is_ascii_uppercase() || c == '_')).collect();
+        let missing: Vec<_> = names.iter().filter(|name| !words.contains(&name.as_str())).collect();
+        assert!(missing.is_empty(), "{page} does not have {missing:?}");
+    }
+}
+
+fn is_variable(word: &str) -> bool {
+    let name = word.strip_prefix("LIBMILTER_");
+    name.is_some_and(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
+}
