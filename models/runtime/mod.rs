@@ -11,6 +11,8 @@ mod deadlines;
 mod event_loop;
 #[path = "../../src/runtime/lifecycle.rs"]
 mod lifecycle;
+#[path = "../../src/runtime/linger.rs"]
+mod linger;
 mod log;
 mod loops;
 #[path = "../../src/runtime/lost.rs"]

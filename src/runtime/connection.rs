@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::attended::Attended;
 use super::counted::Counted;
-use super::lifecycle::{LINGER, Phase};
+use super::lifecycle::Phase;
+use super::linger::LINGER;
 use super::options::Limits;
 use super::output::SocketOutput;
 use super::partial::Partial;

@@ -33,13 +33,6 @@ pub(super) enum Phase {
     Over = 4,
 }
 
-/// How long a stop waits at most for the next command of an MTA that has just been answered. Those in
-/// the middle of a conversation send it within that time, also on a busy machine; a message that finds
-/// the connection closed is put off for minutes.
-pub(super) const LINGER: Duration = Duration::from_secs(1);
-/// If no MTA has said anything for so long, they are not in the middle of conversations.
-pub(super) const QUIET: Duration = Duration::from_millis(75);
-
 /// The phase of a run, its sessions, and why it ends if it has not been asked to.
 #[derive(Debug)]
 pub(super) struct Lifecycle {
@@ -96,6 +89,11 @@ impl Lifecycle {
     pub(super) fn answered(&self) {
         // Relaxed: whoever counts looks again later.
         self.answers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many sessions have ended; one that begins just now may be counted as one for a moment.
+    pub(super) fn ended(&self) -> u64 {
+        self.begun().saturating_sub(self.sessions() as u64)
     }
 
     /// How many answers there have been since a stop has begun.

@@ -34,6 +34,7 @@ mod inquirer;
 mod inquiry;
 mod job;
 mod lifecycle;
+mod linger;
 mod log;
 mod lost;
 mod message;

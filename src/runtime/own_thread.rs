@@ -7,7 +7,8 @@
 use std::io;
 
 use super::connection::{Connection, Job, Place, Scratch, TurnEnd};
-use super::lifecycle::{LINGER, Phase};
+use super::lifecycle::Phase;
+use super::linger::LINGER;
 use super::lost::{LOST_PAUSE, Lost};
 use super::service::Service;
 use crate::session::Filter;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::connection::{Connection, Job};
 use super::deadlines::Deadlines;
-use super::lifecycle::{LINGER, Phase};
+use super::lifecycle::Phase;
+use super::linger::LINGER;
 use super::options::Limits;
 use super::output::SocketOutput;
 use crate::sys::clock::Time;

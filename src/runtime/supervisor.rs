@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::desk::{self, Desk};
+use super::linger::Flow;
 use super::lost::Lost;
 use super::options::{CHECK_BUSY, CHECK_IDLE};
 use super::placement::Placement;
@@ -43,6 +44,7 @@ pub(super) struct Supervisor<F> {
     seen: Vec<(u64, u32)>,
     placement: Placement,
     quiet: u32,
+    flow: Flow,
     /// When it has last looked whether descriptors are lost.
     checked: Instant,
     /// How many threads are about to end, and the time until the next look at them.
@@ -67,6 +69,7 @@ impl<F: Filter + 'static> Supervisor<F> {
             seen,
             placement: Placement::default(),
             quiet: 0,
+            flow: Flow::default(),
             checked: Instant::now(),
             ending: (0, ENDING_MIN),
             watchdog: Watchdog::new(manager, log),
@@ -177,6 +180,7 @@ impl<F: Filter + 'static> Supervisor<F> {
             }
         }
         self.placement.look(&self.run);
+        self.flow.note(self.run.service.lifecycle.ended());
         self.quiet = if busy { 0 } else { self.quiet.saturating_add(1) };
         self.check();
     }

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use super::{ENDING_MIN, Supervisor};
 use crate::runtime::accept::accept_rest;
-use crate::runtime::lifecycle::{LINGER, Phase, QUIET};
+use crate::runtime::lifecycle::Phase;
+use crate::runtime::linger::LINGER;
 use crate::runtime::pool::Employer;
 use crate::runtime::run::Work;
 use crate::runtime::stop::Level;
@@ -72,14 +73,15 @@ impl<F: Filter + 'static> Supervisor<F> {
         let control = self.run.service.lifecycle.control;
         self.run.enter_phase(Phase::Linger);
         let end = began + LINGER.min(self.run.service.options.drain_limit() / 2);
-        let mut answers = None;
-        while Instant::now() < end && answers != Some(self.run.service.lifecycle.answers()) {
-            answers = Some(self.run.service.lifecycle.answers());
-            let quiet = end.min(Instant::now() + QUIET);
-            let over = self.wait_until(Some(quiet), |run| {
+        self.flow.note(self.run.service.lifecycle.ended());
+        let mut quiet = self.flow.quiet(began);
+        loop {
+            let now = Instant::now();
+            let over = self.wait_until(Some(end.min(now + quiet.time())), |run| {
                 run.service.lifecycle.sessions() == 0 || control.level() == Level::Abort
             });
-            if over {
+            let answers = self.run.service.lifecycle.answers();
+            if over || quiet.is_over(answers) || Instant::now() >= end {
                 return;
             }
         }
