@@ -292,7 +292,10 @@ fn the_filter_closes_the_socket() {
     let inode = |fd: &std::fs::DirEntry| std::fs::read_link(fd.path()).unwrap();
     let table = std::fs::read_to_string("/proc/net/unix").unwrap();
     let path = counted.path();
-    let line = table.lines().find(|line| line.ends_with(path.to_str().unwrap())).unwrap();
+    // A connection to it that has not ended yet has the path, too.
+    let listens =
+        |line: &&str| line.contains(" 00010000 ") && line.ends_with(path.to_str().unwrap());
+    let line = table.lines().find(listens).unwrap();
     let socket = format!("socket:[{}]", line.split_whitespace().nth(6).unwrap());
     let fds = std::fs::read_dir(format!("/proc/{}/fd", filter.milter.pid())).unwrap();
     let fd = fds.flatten().find(|fd| inode(fd).to_str() == Some(&socket)).unwrap();

@@ -33,6 +33,7 @@ fn postfix_sendmail_command() {
             mta.settle()?;
         }
         mta.submit(&["-f", "", "arguments@b.example"], "Subject: null sender\n\nx\n")?;
+        mta.settle()?;
         mta.submit(&["-f", "there@a.example", "b@b.example"], "Subject: refused-there\n\nx\n")?;
         Ok(Vec::new())
     });

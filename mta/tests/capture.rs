@@ -118,9 +118,9 @@ fn a_milter_that_hangs_or_breaks_the_protocol_is_recorded_and_replayed() {
         (["T=z"], "  data\n             -> malformed reply 'z' (unknown)"),
         (["T=cc"], "-> malformed reply 'c' (continue): bytes left over"),
     ] {
-        let output = record(&file, &script, &["-q", "--timeout", "0.2"]);
+        let output = record(&file, &script, &["-q", "--timeout", "2"]);
         assert_eq!(status(&output), 70, "{script:?}");
-        let output = replay(&file, &script, &["--timeout", "0.2"]);
+        let output = replay(&file, &script, &["--timeout", "2"]);
         let report = stdout(&output);
         assert_eq!(status(&output), 0, "{script:?}\n{report}");
         assert!(report.contains(shown), "{shown:?} is not in\n{report}");
