@@ -23,6 +23,11 @@ use crate::sys::poller::{Events, Poller, Timeout, Watch};
 
 /// Time between two looks at the loops. A turn seen in two looks is taken for blocked.
 const TICK: Duration = Duration::from_millis(1);
+/// The same while no callback blocks: most filters never need the supervisor, which should cost them
+/// little.
+const TICK_UNBLOCKED: Duration = Duration::from_millis(2);
+/// Looks after which none does.
+const UNBLOCKED_LOOKS: u32 = 100;
 /// Looks after which a turn is taken for blocked although its thread could run: it computes for
 /// long, or the system has no processor for it. A new owner would hardly fare better.
 const BUSY_LOOKS: u32 = 10;
@@ -43,7 +48,10 @@ pub(super) struct Supervisor<F> {
     /// The turn each loop was in at the last look, and in how many looks before that.
     seen: Vec<(u64, u32)>,
     placement: Placement,
+    /// Looks since there was last a turn.
     quiet: u32,
+    /// Looks since a loop was last taken from its thread.
+    unblocked: u32,
     flow: Flow,
     /// When it has last looked whether descriptors are lost.
     checked: Instant,
@@ -69,6 +77,7 @@ impl<F: Filter + 'static> Supervisor<F> {
             seen,
             placement: Placement::default(),
             quiet: 0,
+            unblocked: 0,
             flow: Flow::default(),
             checked: Instant::now(),
             ending: (0, ENDING_MIN),
@@ -104,7 +113,8 @@ impl<F: Filter + 'static> Supervisor<F> {
 
     /// Waits for the next look, or for news.
     fn wait(&mut self, left: Option<Duration>) {
-        let mut timeout = Some(TICK);
+        let mut timeout =
+            Some(if self.unblocked < UNBLOCKED_LOOKS { TICK } else { TICK_UNBLOCKED });
         if self.quiet >= QUIET_TICKS {
             self.run.parked.park();
             if !self.run.loops.iter().any(|l| l.turn.look().1) {
@@ -150,6 +160,7 @@ impl<F: Filter + 'static> Supervisor<F> {
         let pause = if ending > before { ENDING_MIN } else { (pause * 2).min(ENDING_MAX) };
         self.ending = (ending, pause);
         self.run.reinforce();
+        self.unblocked = self.unblocked.saturating_add(1);
         if let Some(callbacks) = &self.run.service.callbacks {
             callbacks.look();
         }
@@ -168,6 +179,7 @@ impl<F: Filter + 'static> Supervisor<F> {
                 continue;
             }
             if event_loop.turn.end(turn) {
+                self.unblocked = 0;
                 let detach = |output: &_| self.run.service.lifecycle.detach(output);
                 if let Some(output) = event_loop.let_go(detach) {
                     output.hold_no_more();
