@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 #include <strings.h>
+#include <time.h>
 
 #include "options.h"
 #include "libmilter/mfapi.h"
@@ -35,6 +36,46 @@ static void look_at(SMFICTX *ctx, struct session *s, const char *name)
 
 	if (value != NULL)
 		s->seen += strlen(value);
+}
+
+#define MACROS_MAX 10000
+static char macro_names[MACROS_MAX][8];
+
+static void name_macros(void)
+{
+	if (options.macros < 0 || options.macros > MACROS_MAX)
+		usage("filter");
+	for (int i = 0; i < options.macros; i++)
+		snprintf(macro_names[i], sizeof macro_names[i], "{m%d}", i);
+}
+
+/* CPU time of this thread, ns. */
+static long long cpu_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+/* Looks up all macros, neighbours far apart, and says how long that took. */
+static void look_at_many(SMFICTX *ctx)
+{
+	/* A prime that divides no number of macros in use. */
+	static const int stride = 7919;
+	const int begin_at = options.macros / 2;
+	long long begin = cpu_ns(), first = 0;
+	int found = 0;
+
+	for (int i = 0; i < options.macros; i++) {
+		char *name = macro_names[(begin_at + (long)i * stride) % options.macros];
+
+		found += smfi_getsymval(ctx, name) != NULL;
+		if (i == 0)
+			first = cpu_ns();
+	}
+	fprintf(stderr, "%d look-ups: first %lld ns, others %lld ns\n", found, first - begin,
+		cpu_ns() - first);
 }
 
 static sfsistat on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)
@@ -118,6 +159,8 @@ static sfsistat on_eom(SMFICTX *ctx)
 
 	block_for(s->slow ? options.slow_ms : options.eom_ms);
 	look_at(ctx, s, "i");
+	if (options.macros > 0)
+		look_at_many(ctx);
 	if (smfi_addheader(ctx, ADDED_NAME_1, ADDED_VALUE_1) != MI_SUCCESS ||
 	    smfi_addheader(ctx, ADDED_NAME_2, ADDED_VALUE_2) != MI_SUCCESS ||
 	    smfi_chgheader(ctx, CHANGED_NAME, 1, CHANGED_VALUE) != MI_SUCCESS)
@@ -236,6 +279,7 @@ int main(int argc, char **argv)
 	};
 
 	options = parse_options(argc, argv);
+	name_macros();
 	if (options.idle)
 		make_idle(&filter);
 	if (options.timeout_s > 0)

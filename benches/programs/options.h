@@ -19,18 +19,21 @@ struct options {
 	int eom_ms;	/* how long the end-of-message callback blocks, ms */
 	int slow_ms;	/* the same, for clients whose HELO name begins with "slow" */
 	int timeout_s;	/* smfi_settimeout; 0: leave the default */
+	int macros;	/* look up {m0}, {m1} and so on, so many, at the end of each message */
 };
 
 static inline void usage(const char *program)
 {
 	fprintf(stderr,
-		"usage: %s -p CONN [-n] [-i] [-e MS] [-S MS] [-t SECONDS]\n"
+		"usage: %s -p CONN [-n] [-i] [-e MS] [-S MS] [-t SECONDS] [-m N]\n"
 		"  -p CONN     unix:/path or inet:port@127.0.0.1\n"
 		"  -n          no replies but to the end of a message\n"
 		"  -i          look at nothing, change nothing (of the filters only)\n"
 		"  -e MS       block that long at the end of each message\n"
 		"  -S MS       the same, for HELO names that begin with \"slow\" only\n"
-		"  -t SECONDS  timeout for the MTA\n",
+		"  -t SECONDS  timeout for the MTA\n"
+		"  -m N        look up macros {m0} to {mN-1} at the end of each message, and say how long\n"
+		"              that took (of the filters only)\n",
 		program);
 	exit(2);
 }
@@ -40,7 +43,7 @@ static inline struct options parse_options(int argc, char **argv)
 	struct options o = {0};
 	int letter;
 
-	while ((letter = getopt(argc, argv, "p:nie:S:t:")) != -1) {
+	while ((letter = getopt(argc, argv, "p:nie:S:t:m:")) != -1) {
 		switch (letter) {
 		case 'p': o.conn = optarg; break;
 		case 'n': o.no_reply = 1; break;
@@ -48,6 +51,7 @@ static inline struct options parse_options(int argc, char **argv)
 		case 'e': o.eom_ms = atoi(optarg); break;
 		case 'S': o.slow_ms = atoi(optarg); break;
 		case 't': o.timeout_s = atoi(optarg); break;
+		case 'm': o.macros = atoi(optarg); break;
 		default: usage(argv[0]);
 		}
 	}

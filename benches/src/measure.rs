@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 pub enum Pace {
     /// For figures that are published.
     Full,
-    /// For a look while developing, under three minutes in all.
+    /// For a look while developing, some three minutes in all.
     Quick,
     /// Only whether each load works.
     Smoke,
@@ -89,15 +89,29 @@ pub struct Bench<'a> {
     pub window: Duration,
 }
 
-/// How long a load takes.
+/// How long a load takes, and how many rounds it gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weight {
     /// Seconds.
     Light,
+    /// Seconds, with a target that is near to what is reached: more rounds than others.
+    Close,
     /// Tens of seconds: one round in a quick run.
     Heavy,
     /// Not in a quick run at all, unless it was asked for by name.
     Long,
+}
+
+impl Weight {
+    /// Rounds of a load.
+    pub fn rounds(self, pace: Pace) -> usize {
+        match self {
+            Weight::Close => pace.pick(9, 2, 1),
+            Weight::Light => pace.pick(5, 2, 1),
+            Weight::Heavy => pace.pick(5, 1, 1),
+            Weight::Long => pace.pick(3, 1, 1),
+        }
+    }
 }
 
 /// What measures one subject under one load: a value for each metric.
@@ -151,26 +165,41 @@ impl Bench<'_> {
         warmup: Duration,
         window: Duration,
     ) -> Result<Window> {
+        let (window, [(), ()]) = self.watch_with(server, plan, warmup, window, || Ok(()))?;
+        Ok(window)
+    }
+
+    /// The same, with what a probe finds at the beginning and at the end of the window.
+    pub fn watch_with<T>(
+        &self,
+        server: &Server,
+        plan: &Plan,
+        warmup: Duration,
+        window: Duration,
+        probe: impl Fn() -> Result<T>,
+    ) -> Result<(Window, [T; 2])> {
         let run = Run::start(plan)?;
         let outcome = (|| {
             settle(&run, plan.spread + warmup);
             run.record();
+            let before = probe()?;
             let (begin, cpu, messages) = (Instant::now(), server.cpu_time()?, run.messages());
             settle(&run, window);
             let took = begin.elapsed().as_secs_f64();
             let messages = (run.messages() - messages) as f64;
             let cpu = (server.cpu_time()? - cpu).as_secs_f64();
-            Ok((messages, took, cpu))
+            Ok((messages, took, cpu, [before, probe()?]))
         })();
         // A client's error says more than that the server is gone.
         let finished = run.finish()?;
-        let (messages, took, cpu) = outcome?;
-        Ok(Window {
+        let (messages, took, cpu, probed) = outcome?;
+        let window = Window {
             rate: messages / took,
             cpu_each: cpu / messages.max(1.0) * 1e6,
             cpu_share: cpu / took,
             outcome: finished,
-        })
+        };
+        Ok((window, probed))
     }
 }
 

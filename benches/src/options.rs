@@ -30,7 +30,7 @@ usage: milter-bench [options]
 Measures this library, Debian's and two floor programs under the same loads in turn, and prints
 what they reach, the ratios of each round, and which targets are reached. Takes about half an hour.
 
-  --quick            short windows and few rounds: under three minutes, for a look
+  --quick            short windows and few rounds: some three minutes, for a look
   --smoke            a moment of each load, to see that it works; figures mean nothing
   --only LOAD        only loads whose names begin so (may be repeated); --list names them
   --rounds N         rounds of each load

@@ -26,12 +26,12 @@ pub struct LoadResult {
     pub title: String,
     /// Its metrics.
     pub metrics: Vec<Metric>,
-    /// Rounds, each with the subjects' values in the order of the metrics.
+    /// Rounds, each with the subjects' values in the order of the metrics; what is not a number is not there.
     pub rounds: Vec<Vec<(Subject, Vec<f64>)>>,
 }
 
 impl LoadResult {
-    /// A subject's values of a metric, one for each round.
+    /// A subject's values of a metric, one for each round in which it has one.
     pub fn values(&self, subject: Subject, metric: usize) -> Vec<f64> {
         self.rounds.iter().filter_map(|round| value(round, subject, metric)).collect()
     }
@@ -56,7 +56,7 @@ impl LoadResult {
 
 fn value(round: &[(Subject, Vec<f64>)], subject: Subject, metric: usize) -> Option<f64> {
     let (_, values) = round.iter().find(|(s, _)| *s == subject)?;
-    values.get(metric).copied()
+    values.get(metric).copied().filter(|value| !value.is_nan())
 }
 
 #[cfg(test)]
@@ -71,10 +71,16 @@ mod tests {
             name: "x".into(),
             title: "x".into(),
             metrics: vec![higher("m", "/s")],
-            rounds: vec![round(1.0, 2.0), vec![(Subject::Ours, vec![5.0])], round(3.0, 2.0)],
+            rounds: vec![
+                round(1.0, 2.0),
+                vec![(Subject::Ours, vec![5.0])],
+                round(3.0, 2.0),
+                round(4.0, f64::NAN),
+            ],
         };
         assert_eq!(result.ratios(Subject::Epoll, 0), [0.5, 1.5]);
-        assert_eq!(result.values(Subject::Ours, 0), [1.0, 5.0, 3.0]);
+        assert_eq!(result.values(Subject::Ours, 0), [1.0, 5.0, 3.0, 4.0]);
+        assert_eq!(result.values(Subject::Epoll, 0), [2.0, 2.0]);
         assert_eq!(result.metric("m"), Some(0));
         assert_eq!(result.metric("n"), None);
     }

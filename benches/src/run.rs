@@ -30,10 +30,7 @@ pub fn run(options: &Options) -> Result<Results> {
         eprintln!("[{}/{}] {}", n + 1, loads.len(), load.title);
         let wanted = |s: &Subject| options.subjects.is_empty() || options.subjects.contains(s);
         let subjects: Vec<Subject> = load.subjects.iter().copied().filter(wanted).collect();
-        let rounds = options.rounds.unwrap_or(match load.weight {
-            Weight::Light => options.pace.pick(7, 2, 1),
-            Weight::Heavy | Weight::Long => options.pace.pick(5, 1, 1),
-        });
+        let rounds = options.rounds.unwrap_or(load.weight.rounds(options.pace));
         let (result, failures) = measure(&bench, load, &subjects, rounds, start);
         results.loads.push(result);
         results.failures.extend(failures);

@@ -41,17 +41,35 @@ const fn target(load: &'static str, metric: &'static str, rule: Rule) -> Target 
     Target { load, metric, rule }
 }
 
+const UNEVENNESS: &str = "CPU of the busiest loop, of the least";
+const NOT_BLOCKING: &str = "new connections, p99 of commands that do not block";
+
 const TARGETS: &[Target] = &[
     target("c8", "messages", RatioAtLeast(Epoll, 0.85)),
     target("c64", "messages", RatioAtLeast(Epoll, 0.85)),
     target("c256", "messages", RatioAtLeast(Epoll, 0.85)),
     target("c64", "CPU per message", RatioAtMost(Epoll, 1.4)),
+    target("c64-one", "CPU per message", RatioAtMost(Epoll, 0.93)),
+    target("c1", "CPU per message", RatioAtMost(Epoll, 1.1)),
     target("c1", "CPU per message", RatioAtMost(Threads, 1.25)),
     target("c1", "CPU per message", RatioAtMost(Reference, 1.0)),
     target("c1", "message p50", RatioAtMost(Threads, 1.25)),
     target("c1", "message p50", RatioAtMost(Reference, 1.0)),
+    target("level-64", UNEVENNESS, AtMost(1.15)),
+    target("level-64", "message p99", RatioAtMost(Epoll, 1.1)),
+    target("level-64", "supervisor's share of the CPU", AtMost(1.0)),
+    target("level-256", UNEVENNESS, AtMost(1.15)),
+    target("level-256", "message p99", RatioAtMost(Epoll, 1.1)),
+    target("c8-tcp", "command p99", RatioAtMost(Threads, 1.25)),
+    target("syscalls", "per message, C=1", AtMost(97.0)),
     target("syscalls", "per message, C=64", AtMost(80.0)),
-    target("instructions", "per message, library", AtMost(10_000.0)),
+    target("instructions", "typical, library", AtMost(28_000.0)),
+    target("instructions", "empty callbacks, reused, library", AtMost(17_000.0)),
+    target("instructions", "no replies, library", AtMost(9_000.0)),
+    target("macros-1000", "a look-up", RatioAtMost(Reference, 1.0)),
+    target("macros-3000", "a look-up", RatioAtMost(Reference, 1.0)),
+    target("session-size", "idle", AtMost(620.0)),
+    target("session-size", "in a message, after 100 headers", AtMost(1_000.0)),
     target("no-reply", "CPU per message", RatioAtMost(Epoll, 2.0)),
     target("connect", "sessions", RatioAtLeast(Epoll, 0.8)),
     target("bodies", "throughput", RatioAtLeast(Threads, 0.95)),
@@ -80,6 +98,8 @@ const TARGETS: &[Target] = &[
     target("slow-64", "connections starved", AtMost(0.0)),
     target("slow-64", "all at once, longest wait", AtMost(100.0)),
     target("slow-256", "new connections, share of the ideal rate", AtLeast(95.0)),
+    target("slow-256", "new connections, share of the ideal rate", RatioAtLeast(Threads, 0.98)),
+    target("slow-256", NOT_BLOCKING, RatioAtMost(Threads, 1.25)),
     target("slow-256", "reused, share of the ideal rate", AtLeast(95.0)),
     target("slow-256", "all at once, share of the ideal rate", AtLeast(95.0)),
     target("slow-256", "connections starved", AtMost(0.0)),

@@ -24,23 +24,37 @@ pub fn connect(address: &Address) -> Result<OwnedFd> {
     }
 }
 
-/// Opens connections and takes each through the first `steps` steps of a script.
+/// Opens connections and takes each through the first `steps` steps of a script, one after the other.
 pub fn open_idle(
     address: &Address,
     script: &Script,
     steps: usize,
     count: usize,
 ) -> Result<Vec<OwnedFd>> {
-    (0..count)
-        .map(|_| {
-            let socket = connect(address)?;
-            for step in &script.steps[..steps] {
-                send_all(&socket, &script.bytes[step.send.clone()])?;
-                expect(&socket, &script.bytes[step.expect.clone()])?;
-            }
-            Ok(socket)
-        })
-        .collect()
+    open_together(address, script, steps, count, 1)
+}
+
+/// The same, `group` of them side by side.
+pub fn open_together(
+    address: &Address,
+    script: &Script,
+    steps: usize,
+    count: usize,
+    group: usize,
+) -> Result<Vec<OwnedFd>> {
+    let mut all = Vec::with_capacity(count);
+    while all.len() < count {
+        let begin = all.len();
+        for _ in begin..count.min(begin + group) {
+            all.push(connect(address)?);
+        }
+        for step in &script.steps[..steps] {
+            let (sent, expected) = (step.send.clone(), step.expect.clone());
+            all[begin..].iter().try_for_each(|to| send_all(to, &script.bytes[sent.clone()]))?;
+            all[begin..].iter().try_for_each(|of| expect(of, &script.bytes[expected.clone()]))?;
+        }
+    }
+    Ok(all)
 }
 
 /// Sends all bytes, waiting for room.

@@ -51,6 +51,14 @@ impl Outcome {
             false => micros(&self.commands, quantile),
         }
     }
+
+    /// A quantile of the latencies of all commands but the ends of messages, in microseconds.
+    pub fn before_end(&self, quantile: f64) -> f64 {
+        let mut commands = self.commands.clone();
+        // The ends were recorded among them.
+        let _subtracted = commands.subtract(&self.ends);
+        micros(&commands, quantile)
+    }
 }
 
 /// Nanoseconds from 1 µs to 60 s, to 1 %.
@@ -61,4 +69,21 @@ pub(super) fn histogram() -> Histogram<u64> {
 /// A quantile in microseconds.
 pub fn micros(histogram: &Histogram<u64>, quantile: f64) -> f64 {
     histogram.value_at_quantile(quantile) as f64 / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ends_of_messages_can_be_left_out() {
+        let mut outcome = Outcome::new();
+        for _ in 0..9 {
+            outcome.commands.saturating_record(20_000);
+        }
+        outcome.commands.saturating_record(50_000_000);
+        outcome.ends.saturating_record(50_000_000);
+        assert!(outcome.command(0.99) > 49_000.0);
+        assert!((19.0..21.0).contains(&outcome.before_end(0.99)), "{}", outcome.before_end(0.99));
+    }
 }

@@ -21,6 +21,7 @@ pub(super) fn loads() -> Vec<Load> {
     for connections in [8, 64, 256] {
         loads.push(typical(connections, true, false));
     }
+    loads.push(typical(8, false, true));
     loads.push(typical(64, false, true));
     loads.push(typical(64, true, true));
     loads.push(no_reply());
@@ -48,14 +49,18 @@ fn typical(connections: usize, reuse: bool, tcp: bool) -> Load {
         name,
         title,
         subjects: &Subject::ALL,
-        metrics: rate_and_cpu(),
-        weight: Weight::Light,
+        metrics: [rate_and_cpu(), vec![lower("command p99", "µs")]].concat(),
+        weight: if (connections, reuse, tcp) == (8, false, true) {
+            Weight::Close
+        } else {
+            Weight::Light
+        },
         measure: Box::new(move |bench, subject| {
             let server = bench.start(subject, &Setup { tcp, ..Setup::PLAIN })?;
             let script = shared_script(&Shape::TYPICAL);
             let plan = Plan { reuse, ..Plan::new(&server.address, &script, connections) };
             let window = bench.watch(&server, &plan)?;
-            Ok(vec![window.rate, window.cpu_each])
+            Ok(vec![window.rate, window.cpu_each, window.outcome.command(0.99)])
         }),
     }
 }

@@ -1,6 +1,7 @@
-//! One client: the latency of each command and message, and what a message costs.
+//! One client: the latency of each command and message, and what a message costs. And filter and load on
+//! one processor.
 
-use crate::client::{micros, serial};
+use crate::client::{Plan, micros, serial};
 use crate::measure::{Bench, Load, Weight, higher, lower, shared_script};
 use crate::message::Shape;
 use crate::server::{Pinned, Setup};
@@ -8,10 +9,10 @@ use crate::subject::Subject;
 use c_tests::Result;
 use std::time::Instant;
 
-/// The CPU that both sides of a single connection share.
+/// The CPU that both sides share.
 const CPU: usize = 0;
 
-/// Loads of a single client.
+/// Loads of a single client, or of a single processor.
 pub(super) fn loads() -> Vec<Load> {
     vec![
         Load {
@@ -28,8 +29,20 @@ pub(super) fn loads() -> Vec<Load> {
                 lower("message p90", "µs"),
                 lower("message p99", "µs"),
             ],
-            weight: Weight::Light,
+            weight: Weight::Close,
             measure: Box::new(single),
+        },
+        Load {
+            name: "c64-one".into(),
+            title: "C=64, both sides on one CPU".into(),
+            subjects: &Subject::ALL,
+            metrics: vec![
+                higher("messages", "/s"),
+                lower("CPU per message", "µs"),
+                lower("message p99", "ms"),
+            ],
+            weight: Weight::Close,
+            measure: Box::new(one_processor),
         },
         Load {
             name: "startup".into(),
@@ -67,6 +80,18 @@ fn single(bench: &Bench<'_>, subject: Subject) -> Result<Vec<f64>> {
         values.extend([0.5, 0.9, 0.99].map(|quantile| micros(histogram, quantile)));
     }
     Ok(values)
+}
+
+/// Nothing runs beside the filter then, so its CPU time does not depend on what the other core does.
+fn one_processor(bench: &Bench<'_>, subject: Subject) -> Result<Vec<f64>> {
+    let server = bench.start(subject, &Setup { cpu: Some(CPU), ..Setup::PLAIN })?;
+    // The generator's threads are started by this one.
+    let _pinned = Pinned::to(CPU)?;
+    let script = shared_script(&Shape::TYPICAL);
+    let plan = Plan { threads: 1, ..Plan::new(&server.address, &script, 64) };
+    let window = bench.watch(&server, &plan)?;
+    let p99 = micros(&window.outcome.messages, 0.99) / 1e3;
+    Ok(vec![window.rate, window.cpu_each, p99])
 }
 
 /// The end of a message is the command that is answered with several packets: whether they leave

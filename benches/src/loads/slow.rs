@@ -56,6 +56,7 @@ fn metrics() -> Vec<Metric> {
         lower("reused, longest wait", "ms"),
         lower("all at once, longest wait", "ms"),
         lower("connections starved", ""),
+        lower("new connections, p99 of commands that do not block", "ms"),
     ]
 }
 
@@ -76,7 +77,8 @@ fn fifty_millis(connections: usize) -> Load {
             let shares = windows.iter().map(|window| 100.0 * window.rate / ideal);
             let waits = windows.iter().map(|window| millis(window.outcome.longest));
             let starved: usize = windows.iter().map(|window| window.outcome.starved()).sum();
-            Ok(shares.chain(waits).chain([starved as f64]).collect())
+            let quick = windows[0].outcome.before_end(0.99) / 1e3;
+            Ok(shares.chain(waits).chain([starved as f64, quick]).collect())
         }),
     }
 }

@@ -16,7 +16,7 @@ pub struct Shape {
     pub helo: &'static str,
     /// Recipients.
     pub recipients: usize,
-    /// How many of `HEADERS` the message has.
+    /// Headers of the message: `HEADERS`, again and again.
     pub headers: usize,
     /// Bytes of the body.
     pub body: usize,
@@ -24,6 +24,8 @@ pub struct Shape {
     pub no_reply: bool,
     /// The filter changes nothing.
     pub unchanged: bool,
+    /// Macros of the connection beside the usual ones: `{m0}`, `{m1}` and so on.
+    pub macros: usize,
 }
 
 impl Shape {
@@ -35,6 +37,7 @@ impl Shape {
         body: 4096,
         no_reply: false,
         unchanged: false,
+        macros: 0,
     };
 
     /// A message of 9 commands, for loads that are about callbacks rather than packets.
@@ -77,6 +80,15 @@ const HEADERS: [(&str, &str); 20] = [
     ("X-Mailer-Trace", "desk.example.org 9B21D400E2 1759744800"),
 ];
 
+/// Macros of the connection.
+const CONNECT_MACROS: [(&[u8], &[u8]); 5] = [
+    (b"j", b"mx.example.net"),
+    (b"{daemon_name}", b"mx.example.net"),
+    (b"{daemon_addr}", b"203.0.113.1"),
+    (b"v", b"Postfix 3.7.11"),
+    (b"_", b"mail.example.org [192.0.2.25]"),
+];
+
 const CONTINUE: &[(u8, &[u8])] = &[(b'c', b"")];
 
 /// What the programs answer at the end of a message; the same texts as in programs/options.h.
@@ -107,16 +119,9 @@ pub fn connect_and_quit() -> Script {
 pub fn script(shape: &Shape) -> Script {
     let mut b = Builder::default();
     b.negotiate(shape.no_reply);
-    b.macros(
-        b'C',
-        &[
-            (b"j", b"mx.example.net"),
-            (b"{daemon_name}", b"mx.example.net"),
-            (b"{daemon_addr}", b"203.0.113.1"),
-            (b"v", b"Postfix 3.7.11"),
-            (b"_", b"mail.example.org [192.0.2.25]"),
-        ],
-    );
+    let more: Vec<_> = (0..shape.macros).map(|n| (format!("{{m{n}}}"), format!("v{n}"))).collect();
+    let more = more.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+    b.macros(b'C', &CONNECT_MACROS.into_iter().chain(more).collect::<Vec<_>>());
     let origin = Origin::Inet(Ipv4Addr::new(192, 0, 2, 25), 40_112);
     b.command(Command::Connect { host: b"mail.example.org", origin: &origin });
     b.reply(shape);
@@ -201,7 +206,7 @@ impl Builder {
 
     fn content(&mut self, shape: &Shape) {
         self.turn();
-        for (name, value) in &HEADERS[..shape.headers] {
+        for (name, value) in HEADERS.iter().cycle().take(shape.headers) {
             self.macros(b'L', &[ID]);
             let (name, value) = (name.as_bytes(), value.as_bytes());
             self.command(Command::Header { name, value });

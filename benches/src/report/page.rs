@@ -27,8 +27,9 @@ pub(super) fn update(old: &str, results: &Results) -> Result<String> {
 
 fn figures(results: &Results) -> String {
     let mut out = String::new();
-    let rounds = results.loads.iter().map(|load| load.rounds.len()).max().unwrap_or(0);
-    let _ = writeln!(out, "\nMeasured on: {}. {rounds} rounds.\n", results.machine);
+    let rounds = || results.loads.iter().map(|load| load.rounds.len());
+    let (fewest, most) = (rounds().min().unwrap_or(0), rounds().max().unwrap_or(0));
+    let _ = writeln!(out, "\nMeasured on: {}. {fewest} to {most} rounds.\n", results.machine);
     let _ = writeln!(out, "### Targets\n\n| target | median (range) | |\n|---|---|---|");
     for checked in targets::check(results) {
         let mark = if checked.reached { "reached" } else { "**missed**" };
