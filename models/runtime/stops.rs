@@ -34,7 +34,7 @@ fn lifecycle(clocked: bool) -> Arc<Lifecycle> {
         clocked.then_some(std::time::Duration::from_secs(1)),
     );
     lifecycle.begin_session();
-    lifecycle.end_session();
+    lifecycle.end_session(false);
     assert_eq!(lifecycle.phase(), Phase::Serve);
     lifecycle.control.waker().unwrap().clear();
     Arc::new(lifecycle)
@@ -89,7 +89,7 @@ fn the_end_of_the_last_session_is_seen() {
     let lifecycle = lifecycle(false);
     lifecycle.begin_session();
     let session = Arc::clone(&lifecycle);
-    let session = thread::spawn(move || session.end_session());
+    let session = thread::spawn(move || session.end_session(false));
     lifecycle.enter(Phase::Linger);
     while lifecycle.sessions() > 0 {
         lifecycle.control.waker().unwrap().wait();

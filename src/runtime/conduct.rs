@@ -59,7 +59,7 @@ impl Connection {
             self.note(Event::End);
             self.output.end();
             service.guests.leave(self.output.session);
-            service.lifecycle.end_session();
+            service.lifecycle.end_session(self.session.had_message());
         }
     }
 

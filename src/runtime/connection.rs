@@ -127,7 +127,7 @@ impl Connection {
         if flags::ran_short() {
             // No callback has heard of it.
             connection.output.end();
-            service.lifecycle.end_session();
+            service.lifecycle.end_session(false);
             return None;
         }
         Some(connection)

@@ -44,6 +44,8 @@ pub(super) struct Lifecycle {
     /// Sessions that have not had their close callback yet.
     sessions: AtomicUsize,
     next_session: AtomicU64,
+    /// Sessions with a message that have ended.
+    served: AtomicU64,
     /// Turns since a stop has begun, after which a session waits for its next command.
     answers: AtomicU64,
     /// Sessions that run on a thread of their own for now, by number.
@@ -67,6 +69,7 @@ impl Lifecycle {
             phase: AtomicU8::new(Phase::Serve as u8),
             sessions: AtomicUsize::new(0),
             next_session: AtomicU64::new(1),
+            served: AtomicU64::new(0),
             answers: AtomicU64::new(0),
             detached: Mutex::default(),
             lost: OnceLock::new(),
@@ -91,9 +94,10 @@ impl Lifecycle {
         self.answers.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many sessions have ended; one that begins just now may be counted as one for a moment.
-    pub(super) fn ended(&self) -> u64 {
-        self.begun().saturating_sub(self.sessions() as u64)
+    /// How many sessions with a message have ended.
+    pub(super) fn served(&self) -> u64 {
+        // Relaxed: whoever counts looks again later.
+        self.served.load(Ordering::Relaxed)
     }
 
     /// How many answers there have been since a stop has begun.
@@ -144,9 +148,12 @@ impl Lifecycle {
         clock::beat(|| self.beat.filter(|_| self.sessions() > 0))
     }
 
-    /// Takes note that a session has had its close callback.
-    pub(super) fn end_session(&self) {
+    /// Takes note that a session has had its close callback, and whether it had a message.
+    pub(super) fn end_session(&self, had_message: bool) {
         jitter();
+        if had_message {
+            self.served.fetch_add(1, Ordering::Relaxed);
+        }
         // SeqCst: the supervisor enters a phase and then looks at the sessions, this does it the
         // other way round, and one of the two must see the other.
         if self.sessions.fetch_sub(1, Ordering::SeqCst) == 1 && self.phase() > Phase::Serve {
@@ -215,7 +222,7 @@ mod tests {
         lifecycle.begin_session();
         assert!(clock::is_kept());
         assert_eq!(lifecycle.keep_time(), beat);
-        lifecycle.end_session();
+        lifecycle.end_session(false);
         assert_eq!((lifecycle.keep_time(), clock::is_kept()), (None, false));
     }
 }

@@ -15,16 +15,16 @@ const QUIET_IN_FLOW: Duration = Duration::from_millis(500);
 /// Whether mail flows, as seen from time to time.
 #[derive(Debug, Default)]
 pub(super) struct Flow {
-    ended: u64,
-    /// When there were last more sessions that had ended.
+    served: u64,
+    /// When there were last more of them.
     at: Option<Instant>,
 }
 
 impl Flow {
-    /// Takes note of how many sessions have ended.
-    pub(super) fn note(&mut self, ended: u64) {
-        if ended > self.ended {
-            self.ended = ended;
+    /// Takes note of how many sessions with a message have ended.
+    pub(super) fn note(&mut self, served: u64) {
+        if served > self.served {
+            self.served = served;
             self.at = Some(Instant::now());
         }
     }
@@ -63,17 +63,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stop_waits_longer_where_sessions_have_just_ended() {
+    fn a_stop_waits_longer_where_messages_have_just_ended() {
         let mut flow = Flow::default();
         let quiet = |flow: &Flow, after| flow.quiet(Instant::now() + after).time();
         flow.note(0);
         assert_eq!(quiet(&flow, Duration::ZERO), QUIET);
         flow.note(3);
         assert_eq!(quiet(&flow, Duration::ZERO), QUIET_IN_FLOW);
-        // What is seen again, or was counted too early, is no flow.
+        // What is seen again is no flow.
         let at = flow.at;
-        flow.note(3);
-        flow.note(2);
         flow.note(3);
         assert_eq!(flow.at, at);
         assert_eq!(quiet(&flow, LINGER), QUIET);

@@ -192,7 +192,7 @@ impl<F: Filter + 'static> Supervisor<F> {
             }
         }
         self.placement.look(&self.run);
-        self.flow.note(self.run.service.lifecycle.ended());
+        self.flow.note(self.run.service.lifecycle.served());
         self.quiet = if busy { 0 } else { self.quiet.saturating_add(1) };
         self.check();
     }

@@ -208,6 +208,7 @@ impl Session {
     fn eom<F: Filter>(&mut self, filter: &F, bytes: &mut [u8]) -> Result<Flow, Flow> {
         let next = self.begin(filter, Command::Eom, State::Endm, bytes)?;
         self.enter(next);
+        self.had_message = true;
         self.context.lock().changeable = true;
         let chunk = payload(bytes);
         let mut verdict = None;

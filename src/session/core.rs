@@ -32,6 +32,8 @@ pub struct Session {
     pub(super) settled: Option<Box<Settled>>,
     /// `xxfi_body` wants no more of this message, and the MTA does not know SKIP.
     pub(super) skip_body: bool,
+    /// A message has come to its end.
+    pub(super) had_message: bool,
     /// `xxfi_close` was called, or is not to be, and no command that could be used has come since.
     pub(super) closed: bool,
     /// Some debug output was asked for, or the session is watched.
@@ -59,6 +61,7 @@ impl Session {
             agreement: Agreement::without_negotiation(filter),
             settled: None,
             skip_body: false,
+            had_message: false,
             closed: quiet,
             complaints: 0,
         }
@@ -87,6 +90,12 @@ impl Session {
     #[must_use]
     pub fn in_message(&self) -> bool {
         self.state.in_message()
+    }
+
+    /// Whether a message has come to its end in it.
+    #[must_use]
+    pub fn had_message(&self) -> bool {
+        self.had_message
     }
 
     /// Goes to the state of a command that is well formed.

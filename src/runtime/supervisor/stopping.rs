@@ -73,7 +73,7 @@ impl<F: Filter + 'static> Supervisor<F> {
         let control = self.run.service.lifecycle.control;
         self.run.enter_phase(Phase::Linger);
         let end = began + LINGER.min(self.run.service.options.drain_limit() / 2);
-        self.flow.note(self.run.service.lifecycle.ended());
+        self.flow.note(self.run.service.lifecycle.served());
         let mut quiet = self.flow.quiet(began);
         loop {
             let now = Instant::now();
