@@ -67,7 +67,7 @@ fn fifty_millis(connections: usize) -> Load {
         title: format!("50 ms callbacks, C={connections}"),
         subjects: SUBJECTS,
         metrics: metrics(),
-        weight: if connections == 1_000 { Weight::Long } else { Weight::Heavy },
+        weight: if matches!(connections, 64 | 256) { Weight::Heavy } else { Weight::Long },
         measure: Box::new(move |bench, subject| {
             let windows = [(false, CALLBACK), (true, CALLBACK), (true, Duration::ZERO)]
                 .into_iter()
