@@ -59,6 +59,7 @@ impl std::fmt::Display for FrameError {
 
 /// The letter and the size of the payload, once the head is there; a length of 0 gives the largest
 /// size.
+#[inline]
 fn head(bytes: &[u8]) -> Option<(u8, usize)> {
     let [a, b, c, d, letter] = *bytes.first_chunk::<HEAD>()?;
     Some((letter, u32::from_be_bytes([a, b, c, d]).wrapping_sub(1) as usize))
@@ -71,24 +72,33 @@ fn head(bytes: &[u8]) -> Option<(u8, usize)> {
 ///
 /// # Errors
 /// The bytes can't be the start of a packet, or of one larger than `limit` bytes of payload.
-#[inline]
 pub fn next(buffer: &mut [u8], limit: usize) -> Result<Option<Frame<'_>>, FrameError> {
-    let limit = limit + usize::from(planted(Bug::FrameLimit));
-    let complete = |(letter, payload): (u8, usize)| {
-        let fits = payload <= limit.min(PAYLOAD_MAX) && buffer.len() - HEAD > payload;
-        fits.then_some((letter, HEAD..HEAD + payload + 1 + usize::from(planted(Bug::FrameTooLong))))
-    };
-    let Some((letter, range)) = head(buffer).and_then(complete) else {
-        return incomplete(buffer, limit);
-    };
-    Ok(buffer.get_mut(range).map(|bytes| Frame { letter, bytes }))
+    check(buffer, limit)?;
+    Ok(complete(buffer, limit))
 }
 
-/// What is wrong with bytes that are no complete packet, if anything is.
+/// As [`next`], but `None` if the bytes can't be the start of a packet, too: see [`check`].
+#[inline]
+#[must_use]
+pub fn complete(buffer: &mut [u8], limit: usize) -> Option<Frame<'_>> {
+    let limit = limit + usize::from(planted(Bug::FrameLimit));
+    let (letter, payload) = head(buffer)?;
+    if payload > limit || payload > PAYLOAD_MAX || payload >= buffer.len() - HEAD {
+        return None;
+    }
+    let end = HEAD + payload + 1 + usize::from(planted(Bug::FrameTooLong));
+    buffer.get_mut(HEAD..end).map(|bytes| Frame { letter, bytes })
+}
+
+/// Whether a buffer, as [`next`] gets, may begin with a packet, as far as can be told from what is there.
+///
+/// # Errors
+/// As those of [`next`].
 #[cold]
-fn incomplete<'a>(buffer: &[u8], limit: usize) -> Result<Option<Frame<'a>>, FrameError> {
+pub fn check(buffer: &[u8], limit: usize) -> Result<(), FrameError> {
+    let limit = limit + usize::from(planted(Bug::FrameLimit));
     let received = buffer.split_last().map(|(_, received)| received).unwrap_or_default();
-    let Some((length, after)) = received.split_first_chunk::<4>() else { return Ok(None) };
+    let Some((length, after)) = received.split_first_chunk::<4>() else { return Ok(()) };
     let length = u32::from_be_bytes(*length);
     let payload = length.wrapping_sub(1) as usize;
     if payload > PAYLOAD_MAX {
@@ -97,7 +107,7 @@ fn incomplete<'a>(buffer: &[u8], limit: usize) -> Result<Option<Frame<'a>>, Fram
     if payload > limit {
         return Err(FrameError::TooLong { letter: after.first().copied(), payload, limit });
     }
-    Ok(None)
+    Ok(())
 }
 
 /// Bytes that the packet at the start of `bytes` has in all, once its length is known.

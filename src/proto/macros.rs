@@ -18,20 +18,27 @@ pub struct Macros {
     late: Option<Box<[Stage; MACRO_STAGES - EARLY]>>,
 }
 
+/// The letters of the commands that macros of a stage are for.
+const LETTERS: [u8; MACRO_STAGES] = *b"CHMRTNE";
+
+/// Stages by letter, those of letters that have none above all others.
+static BY_LETTER: [u8; 256] = {
+    let mut table = [u8::MAX; 256];
+    let mut stage = 0;
+    #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+    while stage < LETTERS.len() {
+        table[LETTERS[stage] as usize] = stage as u8;
+        stage += 1;
+    }
+    table
+};
+
 /// The stage that macros with this target letter belong to; those of other letters are ignored.
 #[inline]
 #[must_use]
 pub fn stage_of(letter: u8) -> Option<usize> {
-    match letter {
-        b'C' => Some(0),
-        b'H' => Some(1),
-        b'M' => Some(2),
-        b'R' => Some(3),
-        b'T' => Some(4),
-        b'N' => Some(5),
-        b'E' => Some(6),
-        _ => None,
-    }
+    let stage = BY_LETTER.get(usize::from(letter)).copied().map(usize::from);
+    stage.filter(|stage| *stage < MACRO_STAGES)
 }
 
 /// A name without the braces that do not count: "{x}" is "x", while "{xy}" is not "xy".

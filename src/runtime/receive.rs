@@ -184,62 +184,86 @@ impl Connection {
     ) -> (TurnEnd, usize) {
         let mut at = 0;
         let mut end = TurnEnd::Wait;
-        let mut packets = 0;
-        // Nearly always, a buffer ends with a packet.
-        while let Some(rest) = buffer.get_mut(at..).filter(|rest| rest.len() > 1) {
-            if service.lifecycle.is_aborting() {
-                return (TurnEnd::Close, at);
-            }
-            let limit = self.session.context().max_data_size();
-            let packet = match frame::next(rest, limit) {
-                Ok(Some(packet)) => packet,
-                Ok(None) => break,
-                Err(error) => {
-                    let rest = received(buffer, at);
-                    self.note(Event::Bytes(rest));
-                    self.report(Report::Frame(error, rest));
-                    return (TurnEnd::Close, at);
+        let mut turn = PACKETS_MAX;
+        let mut limit = self.session.context().max_data_size();
+        while let Some(packet) = buffer.get_mut(at..).and_then(|rest| frame::complete(rest, limit))
+        {
+            // Where the byte behind the packet is, which belongs to the next one.
+            let next = at + packet.size();
+            match Command::from_letter(packet.letter) {
+                // Half of all packets. No callback is called, so nothing but their rest can have changed.
+                Some(Command::Macro) if !self.session.is_verbose() => {
+                    if self.session.take_macros(packet.bytes) == Flow::Close {
+                        return (TurnEnd::Close, next);
+                    }
                 }
-            };
-            let size = packet.size();
-            let flow = match Command::from_letter(packet.letter) {
+                _ if service.lifecycle.is_aborting() => return (TurnEnd::Close, at),
                 Some(command) if place == Place::Loop && service.hands_over(command) => {
                     end = TurnEnd::HandOver;
                     break;
                 }
-                Some(command) => self.packet(service, command, packet.bytes, place),
-                None => self.session.handle(&service.filter, packet.letter, packet.bytes),
-            };
-            at += size;
-            if flow == Flow::Close {
-                return (TurnEnd::Close, at);
-            }
-            if self.output.is_full() {
-                match self.output.drain() {
-                    Ok(true) => {}
-                    Ok(false) => {
-                        end = TurnEnd::Full;
-                        break;
+                Some(command) => {
+                    // Callbacks get strings in place, which a NUL ends.
+                    let behind = packet.bytes.last_mut().map(std::mem::take).unwrap_or_default();
+                    let flow = self.packet(service, command, packet.bytes, place);
+                    if let Some(place) = buffer.get_mut(next) {
+                        *place = behind;
                     }
-                    Err(_) => return (TurnEnd::Close, at),
+                    if flow == Flow::Close || flags::is_any() {
+                        return (TurnEnd::Close, next);
+                    }
+                    if self.output.is_full() {
+                        match self.output.drain() {
+                            Ok(true) => {}
+                            Ok(false) => {
+                                at = next;
+                                end = TurnEnd::Full;
+                                break;
+                            }
+                            Err(_) => return (TurnEnd::Close, next),
+                        }
+                    }
+                    limit = self.session.context().max_data_size();
+                }
+                None => {
+                    let _closed = self.session.handle(&service.filter, packet.letter, packet.bytes);
+                    return (TurnEnd::Close, next);
                 }
             }
-            packets += 1;
-            let others_wait = packets >= PACKETS_MAX && place == Place::Loop;
-            if others_wait && at + 1 < buffer.len() && self.output.pause() {
-                end = TurnEnd::Full;
-                break;
+            at = next;
+            turn -= 1;
+            if turn == 0 {
+                if place == Place::Loop && at + 1 < buffer.len() && self.output.pause() {
+                    end = TurnEnd::Full;
+                    break;
+                }
+                turn = 1;
             }
         }
-        let rest = buffer.get(at..buffer.len().saturating_sub(1)).unwrap_or_default();
-        if self.partial.extend(rest).is_err() {
-            end = TurnEnd::Close;
+        // Nearly always, a buffer ends with a packet.
+        if at + 1 < buffer.len() {
+            end = self.keep(buffer.get(at..).unwrap_or_default(), limit, end);
         }
         (end, at)
     }
 
-    /// Processes one packet: its payload, and the byte behind it, which is lent to it as a NUL.
-    #[inline]
+    /// Keeps what is left of a buffer, unless it can't be the start of a packet.
+    #[cold]
+    fn keep(&mut self, rest: &[u8], limit: usize, end: TurnEnd) -> TurnEnd {
+        let received = received(rest, 0);
+        if end == TurnEnd::Wait {
+            if let Err(error) = frame::check(rest, limit) {
+                self.note(Event::Bytes(received));
+                self.report(Report::Frame(error, received));
+                return TurnEnd::Close;
+            }
+        }
+        if self.partial.extend(received).is_ok() { end } else { TurnEnd::Close }
+    }
+
+    /// Processes one packet: its payload, and a NUL behind it.
+    #[expect(clippy::inline_always, reason = "each packet's way")]
+    #[inline(always)]
     fn packet<F: Filter>(
         &mut self,
         service: &Service<F>,
@@ -247,17 +271,11 @@ impl Connection {
         bytes: &mut [u8],
         place: Place,
     ) -> Flow {
-        // Callbacks get strings in place; the byte behind them belongs to the next packet.
-        let behind = bytes.last_mut().map(std::mem::take);
         self.output.enter(command);
-        let flow = match place {
+        match place {
             Place::Spare => self.timed(service, command, bytes),
             Place::Loop | Place::Own => self.session.process(&service.filter, command, bytes),
-        };
-        if let (Some(last), Some(behind)) = (bytes.last_mut(), behind) {
-            *last = behind;
         }
-        if flags::is_any() { Flow::Close } else { flow }
     }
 
     /// Processes one packet and takes in how long its callback took.

@@ -16,47 +16,50 @@ fn payload(bytes: &mut [u8]) -> &mut [u8] {
     bytes.split_last_mut().map(|(_behind, payload)| payload).unwrap_or_default()
 }
 
+/// What becomes of the session, whether the command was processed or not.
+#[inline]
+fn flow(done: Result<Flow, Flow>) -> Flow {
+    done.unwrap_or_else(|flow| flow)
+}
+
 impl Session {
-    /// Processes a command that has a place in the order of states.
-    #[expect(clippy::inline_always, reason = "each packet's way")]
+    /// Processes a packet whose command is known.
+    #[expect(clippy::inline_always, reason = "each packet's way; the other caller is cold")]
     #[inline(always)]
-    pub(super) fn advance<F: Filter>(
+    pub(super) fn dispatch<F: Filter>(
         &mut self,
         filter: &F,
         command: Command,
         bytes: &mut [u8],
     ) -> Flow {
-        let done = match command {
+        match command {
             Command::Header => self.header(filter, bytes),
             Command::Rcpt => self.rcpt(filter, bytes),
             Command::Body => self.body(filter, bytes),
-            Command::Eoh => self.event(filter, Command::Eoh, State::Eohs),
-            Command::Data => self.event(filter, Command::Data, State::Data),
+            Command::Eoh => self.eoh(filter, bytes),
+            Command::Data => self.data(filter, bytes),
             Command::Eom => self.eom(filter, bytes),
+            Command::Mail => self.mail(filter, bytes),
             _ => self.seldom(filter, command, bytes),
-        };
-        done.unwrap_or_else(|flow| flow)
+        }
     }
 
-    /// As [`Session::advance`], for what comes once a message at most.
+    /// As [`Session::dispatch`], for what has no callback or comes once a connection.
     #[inline(never)]
-    fn seldom<F: Filter>(
-        &mut self,
-        filter: &F,
-        command: Command,
-        bytes: &mut [u8],
-    ) -> Result<Flow, Flow> {
-        match command {
-            Command::Mail => self.envelope(filter, Command::Mail, State::Mail, bytes),
+    fn seldom<F: Filter>(&mut self, filter: &F, command: Command, bytes: &mut [u8]) -> Flow {
+        let done = match command {
+            Command::Macro => return self.take_macros(bytes),
+            Command::Quit => return Flow::Close,
+            Command::Abort | Command::QuitNc => return self.end_early(filter, command),
             Command::Helo => self.helo(filter, bytes),
             Command::Connect => self.connect(filter, bytes),
-            Command::Negotiate => {
-                let next = self.begin(filter, command, State::Opts, bytes)?;
+            Command::Negotiate => self.begin(filter, command, State::Opts, bytes).map(|next| {
                 self.enter(next);
-                Ok(self.negotiate(filter, payload(bytes)))
-            }
+                self.negotiate(filter, payload(bytes))
+            }),
             _ => self.unknown(filter, bytes),
-        }
+        };
+        flow(done)
     }
 
     /// What comes before each command: whether it may come now; the state it leads to. Else what
@@ -130,7 +133,12 @@ impl Session {
     }
 
     #[inline(never)]
-    fn header<F: Filter>(&mut self, filter: &F, bytes: &mut [u8]) -> Result<Flow, Flow> {
+    fn header<F: Filter>(&mut self, filter: &F, bytes: &mut [u8]) -> Flow {
+        flow(self.try_header(filter, bytes))
+    }
+
+    #[inline]
+    fn try_header<F: Filter>(&mut self, filter: &F, bytes: &mut [u8]) -> Result<Flow, Flow> {
         let next = self.begin(filter, Command::Header, State::Hdrs, bytes)?;
         if !filter.serves(Command::Header) {
             return Ok(self.pass(Command::Header, next));
@@ -145,8 +153,23 @@ impl Session {
     }
 
     #[inline(never)]
-    fn rcpt<F: Filter>(&mut self, filter: &F, bytes: &mut [u8]) -> Result<Flow, Flow> {
-        self.envelope(filter, Command::Rcpt, State::Rcpt, bytes)
+    fn rcpt<F: Filter>(&mut self, filter: &F, bytes: &mut [u8]) -> Flow {
+        flow(self.envelope(filter, Command::Rcpt, State::Rcpt, bytes))
+    }
+
+    #[inline(never)]
+    fn mail<F: Filter>(&mut self, filter: &F, bytes: &mut [u8]) -> Flow {
+        flow(self.envelope(filter, Command::Mail, State::Mail, bytes))
+    }
+
+    #[inline(never)]
+    fn data<F: Filter>(&mut self, filter: &F, _bytes: &mut [u8]) -> Flow {
+        flow(self.event(filter, Command::Data, State::Data))
+    }
+
+    #[inline(never)]
+    fn eoh<F: Filter>(&mut self, filter: &F, _bytes: &mut [u8]) -> Flow {
+        flow(self.event(filter, Command::Eoh, State::Eohs))
     }
 
     /// MAIL and RCPT.
@@ -176,7 +199,8 @@ impl Session {
     }
 
     /// DATA and the end of the headers.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "the command is a constant where it is called")]
+    #[inline(always)]
     fn event<F: Filter>(
         &mut self,
         filter: &F,
@@ -193,7 +217,12 @@ impl Session {
     }
 
     #[inline(never)]
-    fn body<F: Filter>(&mut self, filter: &F, bytes: &mut [u8]) -> Result<Flow, Flow> {
+    fn body<F: Filter>(&mut self, filter: &F, bytes: &mut [u8]) -> Flow {
+        flow(self.try_body(filter, bytes))
+    }
+
+    #[inline]
+    fn try_body<F: Filter>(&mut self, filter: &F, bytes: &mut [u8]) -> Result<Flow, Flow> {
         let next = self.begin(filter, Command::Body, State::Body, bytes)?;
         if !filter.serves(Command::Body) || self.skip_body {
             return Ok(self.pass(Command::Body, next));
@@ -205,7 +234,12 @@ impl Session {
 
     /// The end of a message, perhaps with a last body chunk: one reply in any case.
     #[inline(never)]
-    fn eom<F: Filter>(&mut self, filter: &F, bytes: &mut [u8]) -> Result<Flow, Flow> {
+    fn eom<F: Filter>(&mut self, filter: &F, bytes: &mut [u8]) -> Flow {
+        flow(self.try_eom(filter, bytes))
+    }
+
+    #[inline]
+    fn try_eom<F: Filter>(&mut self, filter: &F, bytes: &mut [u8]) -> Result<Flow, Flow> {
         let next = self.begin(filter, Command::Eom, State::Endm, bytes)?;
         self.enter(next);
         self.had_message = true;
@@ -234,7 +268,6 @@ impl Session {
         Ok(flow)
     }
 
-    #[inline(never)]
     fn connect<F: Filter>(&mut self, filter: &F, bytes: &mut [u8]) -> Result<Flow, Flow> {
         let next = self.begin(filter, Command::Connect, State::Conn, bytes)?;
         if !filter.serves(Command::Connect) {
@@ -248,7 +281,6 @@ impl Session {
         Ok(self.respond(Command::Connect, result, Command::Connect))
     }
 
-    #[inline(never)]
     fn helo<F: Filter>(&mut self, filter: &F, bytes: &mut [u8]) -> Result<Flow, Flow> {
         let next = self.begin(filter, Command::Helo, State::Helo, bytes)?;
         if !filter.serves(Command::Helo) {
@@ -264,7 +296,6 @@ impl Session {
     }
 
     /// An SMTP command that the MTA does not know; it has no state of its own.
-    #[inline(never)]
     fn unknown<F: Filter>(&mut self, filter: &F, bytes: &mut [u8]) -> Result<Flow, Flow> {
         if self.settled.is_some() {
             if let Some(flow) = self.after_verdict(Command::Unknown) {

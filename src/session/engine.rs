@@ -64,20 +64,9 @@ impl Session {
         }
     }
 
-    #[expect(clippy::inline_always, reason = "each packet's way; the other caller is cold")]
-    #[inline(always)]
-    fn dispatch<F: Filter>(&mut self, filter: &F, command: Command, bytes: &mut [u8]) -> Flow {
-        match command {
-            Command::Macro => self.take_macros(bytes),
-            Command::Quit => Flow::Close,
-            Command::Abort | Command::QuitNc => self.end_early(filter, command),
-            _ => self.advance(filter, command, bytes),
-        }
-    }
-
     /// Processes a command that ends a message or an SMTP connection and has no answer.
     #[cold]
-    fn end_early<F: Filter>(&mut self, filter: &F, command: Command) -> Flow {
+    pub(super) fn end_early<F: Filter>(&mut self, filter: &F, command: Command) -> Flow {
         self.end_message(filter);
         if command == Command::QuitNc {
             self.close(filter);
@@ -89,10 +78,17 @@ impl Session {
         Flow::Continue
     }
 
-    /// Takes macros in: half of an MTA's packets are of this kind, and most of these for commands that
-    /// have no stage of their own.
+    /// Whether somebody may want to hear of packets.
     #[inline]
-    fn take_macros(&mut self, bytes: &[u8]) -> Flow {
+    #[must_use]
+    pub fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
+    /// Takes macros in, of a packet as [`Session::handle`] gets: half of an MTA's packets are of this kind,
+    /// and most of these for commands that have no stage of their own. Calls no callback.
+    #[inline]
+    pub fn take_macros(&mut self, bytes: &[u8]) -> Flow {
         let [letter, strings @ .., _] = bytes else {
             return self.malformed(Command::Macro, "no payload");
         };
