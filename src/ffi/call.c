@@ -25,30 +25,36 @@ struct flags {
 	unsigned long wanted[4];
 };
 
-struct returned {
-	int result;
-	int left;
+/* A call of a callback, as call.rs has it. */
+struct call {
+	int form;
+	void (*callback)(void);
+	void *ctx;
+	void *first;
+	void *second;
+	size_t size;
+	int left; /* set if the callback has ended its thread */
 };
 
-typedef void (*callback_t)(void);
-
-__attribute__((visibility("hidden"))) struct returned
-milter_call(int form, callback_t callback, void *ctx, void *first, void *second, size_t size);
+__attribute__((visibility("hidden"))) int milter_call(struct call *call);
 
 static inline int
-run(int form, callback_t callback, void *ctx, void *first, void *second, size_t size)
+run(const struct call *call)
 {
+	void (*callback)(void) = call->callback;
+	void *ctx = call->ctx;
+	void *first = call->first;
 	struct flags *flags = first;
 
-	switch (form) {
+	switch (call->form) {
 	case TWO_POINTERS:
-		return ((int (*)(void *, void *, void *))callback)(ctx, first, second);
+		return ((int (*)(void *, void *, void *))callback)(ctx, first, call->second);
 	case EVENT:
 		return ((int (*)(void *))callback)(ctx);
 	case POINTER:
 		return ((int (*)(void *, void *))callback)(ctx, first);
 	case CHUNK:
-		return ((int (*)(void *, void *, size_t))callback)(ctx, first, size);
+		return ((int (*)(void *, void *, size_t))callback)(ctx, first, call->size);
 	default:
 		return ((int (*)(void *, unsigned long, unsigned long, unsigned long, unsigned long,
 		                 unsigned long *, unsigned long *, unsigned long *, unsigned long *))
@@ -63,38 +69,48 @@ run(int form, callback_t callback, void *ctx, void *first, void *second, size_t 
 # undef __EXCEPTIONS /* some distributions' flags; pthread.h must not rely on tables */
 # include <pthread.h>
 
-/* GCC's own jumps keep five words where setjmp keeps all registers. */
-# if defined(__GNUC__) && !defined(__clang__)
-typedef void *place_t[5];
-#  define MARK(place) __builtin_setjmp(place)
-#  define JUMP(place) __builtin_longjmp(place, 1)
+# if defined(__GLIBC__) && __GLIBC__ * 100 + __GLIBC_MINOR__ >= 234
+/*
+ * What pthread_cleanup_push is made of here, without tables: a thread that ends comes back to where its
+ * last handler was pushed, and calls it there. That is milter_call, so no handler has to jump back to it.
+ */
+typedef __pthread_unwind_buf_t place_t;
+#  define MARK(place) __sigsetjmp_cancel((place).__cancel_jmp_buf, 0)
+#  define BEGIN(place) __pthread_register_cancel(&(place))
+#  define END(place) __pthread_unregister_cancel(&(place))
+#  define PUSH(place)
+#  define POP()
 # else
 #  include <setjmp.h>
-typedef jmp_buf place_t;
-#  define MARK(place) _setjmp(place)
-#  define JUMP(place) _longjmp(place, 1)
-# endif
 
 /* The cleanup handler of a thread that ends: the way back into milter_call. */
+typedef jmp_buf place_t;
+
 static __attribute__((noinline)) void
 come_back(void *place)
 {
-	JUMP(*(place_t *)place);
+	_longjmp(*(place_t *)place, 1);
 }
 
-struct returned
-milter_call(int form, callback_t callback, void *ctx, void *first, void *second, size_t size)
+#  define MARK(place) _setjmp(place)
+#  define BEGIN(place)
+#  define END(place)
+#  define PUSH(place) pthread_cleanup_push(come_back, &(place))
+#  define POP() pthread_cleanup_pop(0)
+# endif
+
+int
+milter_call(struct call *call)
 {
-	struct returned returned;
 	place_t place;
 	int before;
+	int result;
 
-	pthread_cleanup_push(come_back, &place);
+	PUSH(place);
 	if (MARK(place) == 0) {
-		int result;
-
+		BEGIN(place);
 		pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
-		result = run(form, callback, ctx, first, second, size);
+		result = run(call);
 		/* What was asked for in the callback's time does not hit another session. */
 		pthread_testcancel();
 		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
@@ -104,23 +120,24 @@ milter_call(int form, callback_t callback, void *ctx, void *first, void *second,
 			pthread_testcancel();
 			pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 		}
-		returned = (struct returned){ result, 0 };
 	} else {
 		/* The callback has not returned, nor has what is above. */
-		returned = (struct returned){ 0, 1 };
+		result = 0;
+		call->left = 1;
 		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	}
-	pthread_cleanup_pop(0);
-	return returned;
+	END(place);
+	POP();
+	return result;
 }
 
 #else
 
 /* Whether a thread may still end by returning is not known of other systems. */
-struct returned
-milter_call(int form, callback_t callback, void *ctx, void *first, void *second, size_t size)
+int
+milter_call(struct call *call)
 {
-	return (struct returned){ run(form, callback, ctx, first, second, size), 0 };
+	return run(call);
 }
 
 #endif

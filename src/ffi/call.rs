@@ -23,8 +23,9 @@ pub(super) enum Form {
     Negotiate = 4,
 }
 
-/// A call of a callback with its arguments.
+/// A call of a callback with its arguments, as `call.c` has it.
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub(super) struct Call {
     form: Form,
     callback: *const c_void,
@@ -32,6 +33,8 @@ pub(super) struct Call {
     first: *mut c_void,
     second: *mut c_void,
     size: usize,
+    /// Whether the callback has ended its thread.
+    left: c_int,
 }
 
 /// Arguments of `xxfi_negotiate`, as `call.c` has them.
@@ -41,23 +44,8 @@ pub(super) struct Flags {
     pub(super) wanted: [c_ulong; 4],
 }
 
-/// What `call.c` gives back.
-#[repr(C)]
-struct Returned {
-    result: sfsistat,
-    /// Whether the callback has ended its thread.
-    left: c_int,
-}
-
 unsafe extern "C" {
-    fn milter_call(
-        form: c_int,
-        callback: *const c_void,
-        ctx: *mut SMFICTX,
-        first: *mut c_void,
-        second: *mut c_void,
-        size: usize,
-    ) -> Returned;
+    fn milter_call(call: *mut Call) -> sfsistat;
 }
 
 /// The context as C gets it. It is only ever shared; C has no means to look into it.
@@ -70,7 +58,7 @@ impl Call {
     #[inline]
     pub(super) fn new(form: Form, callback: *const c_void, context: &Context) -> Call {
         let null = std::ptr::null_mut();
-        Call { form, callback, ctx: pointer(context), first: null, second: null, size: 0 }
+        Call { form, callback, ctx: pointer(context), first: null, second: null, size: 0, left: 0 }
     }
 
     /// With a first argument, for `xxfi_negotiate` the [`Flags`].
@@ -97,14 +85,33 @@ impl Call {
     /// # Safety
     /// The callback has the call's form, and its arguments are what its type asks for.
     #[inline]
-    pub(super) unsafe fn run(self) -> sfsistat {
-        let Call { form, callback, ctx, first, second, size } = self;
-        let in_filter = tsan::callback(ctx.cast());
+    pub(super) unsafe fn run(mut self) -> sfsistat {
+        if tsan::watched() {
+            // SAFETY: by the caller's promise.
+            return unsafe { self.run_watched() };
+        }
         // SAFETY: by the caller's promise; `call.c` comes back however the callback ends.
-        let Returned { result, left } =
-            unsafe { milter_call(form as c_int, callback, ctx, first, second, size) };
+        let result = unsafe { milter_call(&raw mut self) };
+        self.returned(result)
+    }
+
+    /// As [`Call::run`], in a program that is compiled for ThreadSanitizer.
+    ///
+    /// # Safety
+    /// As for [`Call::run`].
+    #[cold]
+    unsafe fn run_watched(mut self) -> sfsistat {
+        let in_filter = tsan::callback(self.ctx.cast());
+        // SAFETY: by the caller's promise; `call.c` comes back however the callback ends.
+        let result = unsafe { milter_call(&raw mut self) };
         drop(in_filter);
-        if left != 0 {
+        self.returned(result)
+    }
+
+    /// What came of a call.
+    #[inline]
+    fn returned(&self, result: sfsistat) -> sfsistat {
+        if self.left != 0 {
             thread::leave();
             return status::TEMPFAIL;
         }

@@ -27,7 +27,8 @@ fn run() -> *mut c_void {
 /// Whether the tool watches: one look, as this is asked around every callback and call. A library that
 /// is compiled for it needs none of this, and is to be looked at itself.
 #[inline]
-fn watched() -> bool {
+#[must_use]
+pub fn watched() -> bool {
     !cfg!(sanitized) && milter_tsan.is_some()
 }
 
