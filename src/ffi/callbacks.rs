@@ -1,6 +1,7 @@
 //! The callbacks of a C filter and their arguments.
 
 use std::ffi::{c_char, c_int, c_ulong, c_void};
+use std::ops::ControlFlow;
 
 use super::call::{Call, Flags, Form};
 use super::types::{EventCallback, smfiDesc};
@@ -8,7 +9,7 @@ use crate::proto::address::Address;
 use crate::proto::codes::{LIBRARY_VERSION, LIBRARY_VERSION_MDS, status, step};
 use crate::proto::command::Command;
 use crate::proto::negotiate::{FilterTraits, Offer, Request};
-use crate::proto::nul::{count, nuls};
+use crate::proto::nul::{count, each};
 use crate::session::{Context, Filter};
 
 /// A registered filter. A run keeps its own copy, so that registering again does not change the
@@ -119,19 +120,24 @@ fn with_arguments<T>(bytes: &mut [u8], take: impl FnOnce(&mut [*mut c_char]) -> 
 fn pointers(bytes: &mut [u8], few: &mut [*mut c_char; FEW + 1]) -> Option<Vec<*mut c_char>> {
     let first: *mut c_char = bytes.as_mut_ptr().cast();
     let mut start = 0;
-    let mut strings =
-        nuls(bytes).map(|nul| first.wrapping_add(std::mem::replace(&mut start, nul + 1)));
-    for (place, string) in few.iter_mut().zip(strings.by_ref().take(FEW)) {
-        *place = string;
+    let mut places = few.iter_mut().take(FEW);
+    let all = each(bytes, |nul| {
+        let Some(place) = places.next() else { return ControlFlow::Break(()) };
+        *place = first.wrapping_add(start);
+        start = nul + 1;
+        ControlFlow::Continue(())
+    });
+    if all.is_continue() {
+        return Some(Vec::new());
     }
-    let Some(next) = strings.next() else { return Some(Vec::new()) };
     let mut many = Vec::new();
     many.try_reserve_exact(count(bytes) + 1).ok()?;
-    many.extend_from_slice(few.get(..FEW)?);
-    many.push(next);
-    for string in strings {
-        many.push(string);
-    }
+    let mut start = 0;
+    let _all: ControlFlow<()> = each(bytes, |nul| {
+        many.push(first.wrapping_add(start));
+        start = nul + 1;
+        ControlFlow::Continue(())
+    });
     many.push(std::ptr::null_mut());
     Some(many)
 }
@@ -226,6 +232,7 @@ impl Filter for CFilter {
         unsafe { call.run() }
     }
 
+    #[inline]
     fn envelope(&self, context: &Context, command: Command, strings: &mut [u8]) -> Option<i32> {
         let callback = match command {
             Command::Mail => self.callbacks.xxfi_envfrom,
@@ -266,6 +273,7 @@ impl Filter for CFilter {
         unsafe { call.run() }
     }
 
+    #[inline]
     fn event(&self, context: &Context, command: Command) -> i32 {
         let Some(callback) = self.event_callback(command) else { return status::CONTINUE };
         let call = Call::new(Form::Event, callback as *const c_void, context);

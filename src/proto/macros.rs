@@ -99,13 +99,13 @@ impl Macros {
         if name.is_empty() {
             return None;
         }
-        let late = self.late.as_mut().map_or_else(Default::default, |late| late.as_mut_slice());
-        for stage in late.iter_mut().rev().chain(self.early.iter_mut().rev()) {
-            if let Some(value) = stage.get(name) {
-                return Some(value);
+        if let Some(late) = &mut self.late {
+            let found = late.iter_mut().rev().find_map(|stage| stage.get(name));
+            if found.is_some() {
+                return found;
             }
         }
-        None
+        self.early.iter_mut().rev().find_map(|stage| stage.get(name))
     }
 
     /// Finds a macro's value, with its NUL; see [`Macros::find`].

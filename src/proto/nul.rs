@@ -1,5 +1,7 @@
 //! Finding the NULs that end strings, eight bytes at a time: most of what parsing a packet costs.
 
+use std::ops::ControlFlow;
+
 const LOW_BITS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
 
 /// Sets the highest bit of each byte that is NUL, and no other bit.
@@ -31,56 +33,40 @@ pub fn has_line_break(bytes: &[u8]) -> bool {
     breaks(last)
 }
 
-/// The offsets of all NULs, in order.
-#[derive(Debug, Clone)]
-pub struct Nuls<'a> {
-    rest: &'a [u8],
-    /// Offset of the bytes that `marks` tells of; `rest` follows them.
-    base: usize,
-    marks: u64,
-    /// How many bytes that are.
-    width: usize,
-}
-
-/// Finds all NULs.
+/// Hands the offsets of all NULs to `take`, in order, until it breaks.
 #[inline]
-#[must_use]
-pub fn nuls(bytes: &[u8]) -> Nuls<'_> {
-    Nuls { rest: bytes, base: 0, marks: 0, width: 0 }
+pub fn each<T>(bytes: &[u8], mut take: impl FnMut(usize) -> ControlFlow<T>) -> ControlFlow<T> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let start = bytes.len() - rest.len();
+        let mut marks = match rest.split_first_chunk::<8>() {
+            Some((word, behind)) => {
+                rest = behind;
+                marks(u64::from_le_bytes(*word))
+            }
+            None => marks_of_end(bytes, std::mem::take(&mut rest)),
+        };
+        while marks != 0 {
+            take(start + marks.trailing_zeros() as usize / 8)?;
+            marks &= marks - 1;
+        }
+    }
+    ControlFlow::Continue(())
 }
 
-impl Iterator for Nuls<'_> {
-    type Item = usize;
-
-    #[inline]
-    fn next(&mut self) -> Option<usize> {
-        while self.marks == 0 {
-            self.base += self.width;
-            let word = match self.rest.split_first_chunk::<8>() {
-                Some((word, rest)) => {
-                    self.rest = rest;
-                    self.width = 8;
-                    *word
-                }
-                None if self.rest.is_empty() => {
-                    self.width = 0;
-                    return None;
-                }
-                None => {
-                    let mut word = [u8::MAX; 8];
-                    for (to, from) in word.iter_mut().zip(self.rest) {
-                        *to = *from;
-                    }
-                    self.width = self.rest.len();
-                    self.rest = &[];
-                    word
-                }
-            };
-            self.marks = marks(u64::from_le_bytes(word));
+/// The marks of the last bytes of all, fewer than eight.
+#[inline]
+fn marks_of_end(bytes: &[u8], end: &[u8]) -> u64 {
+    match bytes.last_chunk::<8>() {
+        // It begins with bytes that are before the end.
+        Some(word) => marks(u64::from_le_bytes(*word)) >> (8 * (8 - end.len())),
+        None => {
+            let mut word = [u8::MAX; 8];
+            for (to, from) in word.iter_mut().zip(end) {
+                *to = *from;
+            }
+            marks(u64::from_le_bytes(word))
         }
-        let offset = self.marks.trailing_zeros() as usize / 8;
-        self.marks &= self.marks - 1;
-        Some(self.base + offset)
     }
 }
 
@@ -135,9 +121,18 @@ mod tests {
             bytes in proptest::collection::vec(
                 prop_oneof![Just(0), Just(1), Just(0x80), Just(0xff), any::<u8>()], 0..40)) {
             let all: Vec<_> = (0..bytes.len()).filter(|&n| bytes[n] == 0).collect();
-            let mut found = nuls(&bytes);
-            prop_assert_eq!(found.by_ref().collect::<Vec<_>>(), all.clone());
-            prop_assert_eq!(found.next(), None);
+            let mut found = Vec::new();
+            let end: ControlFlow<()> = each(&bytes, |nul| {
+                found.push(nul);
+                ControlFlow::Continue(())
+            });
+            prop_assert_eq!(end, ControlFlow::Continue(()));
+            prop_assert_eq!(&found, &all);
+            let second = each(&bytes, |nul| match all.first() {
+                Some(first) if *first != nul => ControlFlow::Break(nul),
+                _ => ControlFlow::Continue(()),
+            });
+            prop_assert_eq!(second.break_value(), all.get(1).copied());
             prop_assert_eq!(count(&bytes), all.len());
             prop_assert_eq!(first(&bytes), all.first().copied());
             prop_assert_eq!(until_last(&bytes).map(|b| b.len() - 1), all.last().copied());

@@ -1,8 +1,9 @@
 //! The macros of one stage, as the MTA has sent them.
 
 use std::collections::TryReserveError;
+use std::ops::ControlFlow;
 
-use super::nul::{count, nuls};
+use super::nul::{count, each};
 use super::planted::{Bug, planted};
 
 /// The macros of a stage, without spare room, since they are kept while the session waits.
@@ -133,14 +134,15 @@ impl Stage {
         }
         bytes.extend_from_slice(strings);
         let mut start = 0;
-        for nul in nuls(strings) {
+        let _all: ControlFlow<()> = each(strings, |nul| {
             if wide {
                 bytes.extend_from_slice(&(start as u32).to_le_bytes());
             } else {
                 bytes.extend_from_slice(&(start as u16).to_le_bytes());
             }
             start = nul + 1;
-        }
+            ControlFlow::Continue(())
+        });
         bytes.extend_from_slice(&(count as u32).to_le_bytes());
         bytes.push(if wide { form::WIDE } else { form::NARROW });
         self.bytes = bytes.into_boxed_slice();
@@ -150,16 +152,25 @@ impl Stage {
 /// Where a macro's value begins in strings.
 #[inline]
 fn find_in_strings(strings: &[u8], name: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    let mut nuls = nuls(strings);
-    loop {
-        if let Some(length) = begins_with(strings.get(at..)?, name) {
-            // A last name without a value is no macro.
-            return Some(at + length).filter(|value| *value < strings.len());
-        }
-        let _name = nuls.next()?;
-        at = nuls.next()? + 1;
+    let macro_at = |at: usize| begins_with(strings.get(at..)?, name).map(|length| at + length);
+    let mut value = macro_at(0);
+    if value.is_none() {
+        // A name and a value have a NUL each.
+        let mut in_name = true;
+        let found = each(strings, |nul| {
+            in_name = !in_name;
+            match if in_name { macro_at(nul + 1) } else { None } {
+                Some(value) => ControlFlow::Break(value),
+                None => ControlFlow::Continue(()),
+            }
+        });
+        value = match found {
+            ControlFlow::Break(value) => Some(value),
+            ControlFlow::Continue(()) => None,
+        };
     }
+    // A last name without a value is no macro.
+    value.filter(|value| *value < strings.len())
 }
 
 /// The same in strings followed by their offsets and how many these are.

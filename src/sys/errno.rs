@@ -1,7 +1,6 @@
 //! The calling thread's `errno`, which belongs to the program that calls the library.
 
 use std::ffi::c_int;
-use std::io;
 
 #[cfg(any(target_os = "illumos", target_os = "solaris"))]
 use libc::___errno as location;
@@ -18,17 +17,23 @@ pub struct Kept(c_int);
 
 /// Keeps `errno` as it is now; may be called in a signal handler.
 #[must_use]
+#[inline]
 pub fn keep() -> Kept {
-    Kept(io::Error::last_os_error().raw_os_error().unwrap_or(0))
+    // SAFETY: takes no argument; the C library has a place for each thread.
+    let place = unsafe { location() };
+    // SAFETY: the place is this thread's own, and lasts as long as the thread.
+    Kept(unsafe { *place })
 }
 
 impl Drop for Kept {
+    #[inline]
     fn drop(&mut self) {
         set(self.0);
     }
 }
 
 /// Sets `errno`.
+#[inline]
 pub fn set(number: c_int) {
     // SAFETY: takes no argument; the C library has a place for each thread.
     let place = unsafe { location() };
@@ -39,6 +44,7 @@ pub fn set(number: c_int) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io;
 
     #[test]
     fn a_number_is_put_back() {
