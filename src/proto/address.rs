@@ -80,6 +80,29 @@ pub fn inet6(text: &[u8]) -> Option<Ipv6Addr> {
 /// which fills the remaining bytes; anything after white space is ignored.
 #[must_use]
 pub fn inet_aton(text: &[u8]) -> Option<Ipv4Addr> {
+    plain(text).or_else(|| any_form(text))
+}
+
+/// The form that MTAs write: four decimal numbers.
+fn plain(text: &[u8]) -> Option<Ipv4Addr> {
+    let (mut high, mut numbers, mut last) = (0, 0, None);
+    for byte in text {
+        last = match (byte, last) {
+            (b'0'..=b'9', None) => Some(u32::from(byte - b'0')),
+            // Digits behind a zero are octal.
+            (b'0'..=b'9', Some(n @ 1..26)) => Some(n * 10 + u32::from(byte - b'0')),
+            (b'.', Some(n @ 0..256)) => {
+                (high, numbers) = (high << 8 | n, numbers + 1);
+                None
+            }
+            _ => return None,
+        };
+    }
+    let last = last.filter(|n| numbers == 3 && *n < 256)?;
+    Some(Ipv4Addr::from(high << 8 | last))
+}
+
+fn any_form(text: &[u8]) -> Option<Ipv4Addr> {
     // What C calls space, vertical tabs too.
     let text = text.split(|b| matches!(b, b'\t'..=b'\r' | b' ')).next()?;
     let mut parts = text.split(|&b| b == b'.');
@@ -118,6 +141,12 @@ mod tests {
     fn inet_aton_takes_the_classic_forms() {
         for (text, want) in [
             ("192.0.2.1", Some([192, 0, 2, 1])),
+            ("255.255.255.255", Some([255; 4])),
+            ("255.256.255.255", None),
+            ("0.0.0.0", Some([0; 4])),
+            ("0.00.0.010", Some([0, 0, 0, 8])),
+            ("1.2.3.4 ", Some([1, 2, 3, 4])),
+            ("1.2.3.4.", None),
             ("1", Some([0, 0, 0, 1])),
             ("0x7f.1", Some([127, 0, 0, 1])),
             ("127.0.0.1 trailing", Some([127, 0, 0, 1])),
@@ -141,7 +170,9 @@ mod tests {
             ("1.2.0xffff", Some([1, 2, 255, 255])),
             ("1.2.65536", None),
         ] {
-            assert_eq!(inet_aton(text.as_bytes()), want.map(Ipv4Addr::from), "{text:?}");
+            let want = want.map(Ipv4Addr::from);
+            assert_eq!(inet_aton(text.as_bytes()), want, "{text:?}");
+            assert_eq!(any_form(text.as_bytes()), want, "{text:?}");
         }
     }
 

@@ -82,16 +82,18 @@ pub fn count(bytes: &[u8]) -> usize {
 #[inline]
 #[must_use]
 pub fn first(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
     let mut rest = bytes;
-    let mut base = 0;
     while let Some((word, behind)) = rest.split_first_chunk::<8>() {
-        let marks = marks(u64::from_le_bytes(*word));
+        let word = u64::from_le_bytes(*word);
+        // The lowest mark is that of a NUL; only those above it may be wrong, as the subtraction carries.
+        let marks = word.wrapping_sub(ONES) & !word & !LOW_BITS;
         if marks != 0 {
-            return Some(base + marks.trailing_zeros() as usize / 8);
+            return Some(bytes.len() - rest.len() + marks.trailing_zeros() as usize / 8);
         }
-        (rest, base) = (behind, base + 8);
+        rest = behind;
     }
-    rest.iter().position(|&b| b == 0).map(|n| base + n)
+    rest.iter().position(|&b| b == 0).map(|n| bytes.len() - rest.len() + n)
 }
 
 /// The bytes up to and with the last NUL; `None` if there is none.

@@ -3,7 +3,6 @@
 
 use super::core::{Flow, Session};
 use super::filter::Filter;
-use super::origin;
 use super::report::Report;
 use crate::proto::codes::status;
 use crate::proto::command::{self, Command};
@@ -12,13 +11,13 @@ use crate::proto::state::{self, State, Transition};
 
 /// The payload of a packet, without the byte behind it.
 #[inline]
-fn payload(bytes: &mut [u8]) -> &mut [u8] {
+pub(super) fn payload(bytes: &mut [u8]) -> &mut [u8] {
     bytes.split_last_mut().map(|(_behind, payload)| payload).unwrap_or_default()
 }
 
 /// What becomes of the session, whether the command was processed or not.
 #[inline]
-fn flow(done: Result<Flow, Flow>) -> Flow {
+pub(super) fn flow(done: Result<Flow, Flow>) -> Flow {
     done.unwrap_or_else(|flow| flow)
 }
 
@@ -44,29 +43,11 @@ impl Session {
         }
     }
 
-    /// As [`Session::dispatch`], for what has no callback or comes once a connection.
-    #[inline(never)]
-    fn seldom<F: Filter>(&mut self, filter: &F, command: Command, bytes: &mut [u8]) -> Flow {
-        let done = match command {
-            Command::Macro => return self.take_macros(bytes),
-            Command::Quit => return Flow::Close,
-            Command::Abort | Command::QuitNc => return self.end_early(filter, command),
-            Command::Helo => self.helo(filter, bytes),
-            Command::Connect => self.connect(filter, bytes),
-            Command::Negotiate => self.begin(filter, command, State::Opts, bytes).map(|next| {
-                self.enter(next);
-                self.negotiate(filter, payload(bytes))
-            }),
-            _ => self.unknown(filter, bytes),
-        };
-        flow(done)
-    }
-
     /// What comes before each command: whether it may come now; the state it leads to. Else what
     /// becomes of the session.
     #[expect(clippy::inline_always, reason = "the command is a constant where it is called")]
     #[inline(always)]
-    fn begin<F: Filter>(
+    pub(super) fn begin<F: Filter>(
         &mut self,
         filter: &F,
         command: Command,
@@ -89,7 +70,11 @@ impl Session {
     /// The state that a command leads to which does not follow directly; a message under way is broken
     /// off if need be.
     #[cold]
-    fn step_over<F: Filter>(&mut self, filter: &F, command: Command) -> Result<State, Flow> {
+    pub(super) fn step_over<F: Filter>(
+        &mut self,
+        filter: &F,
+        command: Command,
+    ) -> Result<State, Flow> {
         let Transition { reset, next } =
             state::transition(self.state, command, self.agreement.protocol);
         let before = self.state;
@@ -105,7 +90,7 @@ impl Session {
     /// Checks that there is a payload, if one is needed, and forgets what a command outdates.
     #[expect(clippy::inline_always, reason = "the command is a constant where it is called")]
     #[inline(always)]
-    fn prepare(&mut self, command: Command, bytes: &[u8]) -> Result<(), Flow> {
+    pub(super) fn prepare(&mut self, command: Command, bytes: &[u8]) -> Result<(), Flow> {
         if command.needs_payload() && bytes.len() <= 1 {
             return Err(self.without_payload(command));
         }
@@ -127,7 +112,7 @@ impl Session {
 
     /// Enters a state and replies for a command that has no callback, or none now.
     #[cold]
-    fn pass(&mut self, command: Command, next: State) -> Flow {
+    pub(super) fn pass(&mut self, command: Command, next: State) -> Flow {
         self.enter(next);
         self.respond(command, status::CONTINUE, command)
     }
@@ -266,50 +251,5 @@ impl Session {
         let flow = self.respond(Command::Eom, result, callback);
         self.context.lock().changeable = planted(Bug::ChangedLate);
         Ok(flow)
-    }
-
-    fn connect<F: Filter>(&mut self, filter: &F, bytes: &mut [u8]) -> Result<Flow, Flow> {
-        let next = self.begin(filter, Command::Connect, State::Conn, bytes)?;
-        if !filter.serves(Command::Connect) {
-            return Ok(self.pass(Command::Connect, next));
-        }
-        let payload = payload(bytes);
-        let (end, address) = origin::parse(payload).map_err(|report| self.give_up(report))?;
-        self.enter(next);
-        let host = payload.get_mut(..end).unwrap_or_default();
-        let result = filter.connect(&self.context, host, &address);
-        Ok(self.respond(Command::Connect, result, Command::Connect))
-    }
-
-    fn helo<F: Filter>(&mut self, filter: &F, bytes: &mut [u8]) -> Result<Flow, Flow> {
-        let next = self.begin(filter, Command::Helo, State::Helo, bytes)?;
-        if !filter.serves(Command::Helo) {
-            return Ok(self.pass(Command::Helo, next));
-        }
-        let name = payload(bytes);
-        if name.last() != Some(&0) {
-            return Err(self.malformed(Command::Helo, "the name is not terminated"));
-        }
-        self.enter(next);
-        let result = filter.helo(&self.context, name);
-        Ok(self.respond(Command::Helo, result, Command::Helo))
-    }
-
-    /// An SMTP command that the MTA does not know; it has no state of its own.
-    fn unknown<F: Filter>(&mut self, filter: &F, bytes: &mut [u8]) -> Result<Flow, Flow> {
-        if self.settled.is_some() {
-            if let Some(flow) = self.after_verdict(Command::Unknown) {
-                return Err(flow);
-            }
-        }
-        let next = self.step_over(filter, Command::Unknown)?;
-        self.prepare(Command::Unknown, bytes)?;
-        if !filter.serves(Command::Unknown) {
-            return Ok(self.pass(Command::Unknown, next));
-        }
-        self.enter(next);
-        // The NUL behind the text belongs to it.
-        let result = filter.unknown(&self.context, bytes);
-        Ok(self.respond(Command::Unknown, result, Command::Unknown))
     }
 }

@@ -23,6 +23,7 @@ mod overrun;
 mod refused;
 mod report;
 mod respond;
+mod seldom;
 mod settled;
 mod slow;
 #[cfg(test)]
