@@ -12,6 +12,8 @@ use crate::sys::socket::send_some;
 /// Bytes. More than this is not held back, and a callback that sends more waits for the MTA to read: the
 /// most that a session has for an MTA that does not, beside one packet.
 pub(super) const HELD_MAX: usize = 128 << 10;
+/// Bytes that are allocated for the first of several packets: what most filters change fits.
+const FIRST: usize = 256;
 /// An MTA that has not taken a byte for so long, although there are some for it, will not be missed at a
 /// stop.
 pub(super) const STALLED: Duration = Duration::from_millis(500);
@@ -35,6 +37,9 @@ impl Held {
     /// # Errors
     /// There is no memory for it.
     pub(super) fn push(&mut self, letter: u8, payload: Payload<'_>) -> Result<(), TryReserveError> {
+        if self.bytes.capacity() == 0 {
+            self.bytes.try_reserve_exact(FIRST)?;
+        }
         encode(&mut self.bytes, letter, payload)
     }
 

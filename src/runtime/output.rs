@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
-use super::held::{HELD_MAX, Held};
+use super::held::Held;
 use super::log::Log;
 use super::way::{AtomicWay, Way};
 use crate::proto::command::Command;
-use crate::proto::response::{Payload, bare, letter};
+use crate::proto::response::{Payload, bare};
 use crate::session::{Output, Report, SendError};
 use crate::sys::fd::SessionFd;
 use crate::sys::jitter::Mutex;
@@ -185,34 +185,18 @@ impl AsFd for SocketOutput {
 
 impl Output for SocketOutput {
     fn send(&self, kind: u8, payload: Payload<'_>, now: bool) -> Result<(), SendError> {
-        let mut held = self.held.lock();
-        if self.way.is(Way::Broken) {
-            return Err(SendError);
+        let held = self.held.lock();
+        let is_reply_alone = now && held.is_none() && matches!(payload, Payload::None);
+        if !is_reply_alone || self.way.is(Way::Broken) {
+            return self.push(held, kind, payload, now);
         }
-        if now && held.is_none() && matches!(payload, Payload::None) {
-            // What nearly all replies are.
-            let packet = bare(kind);
-            let sent = match send_some(&self.socket, &packet) {
-                Ok(n) if n == packet.len() => return Ok(()),
-                // It shows again, and is reported.
-                sent => sent.unwrap_or(0),
-            };
-            let rest = Held::rest(packet.get(sent..).unwrap_or_default());
-            return self.write(&mut held, Box::new(rest), false);
+        // What nearly all replies are.
+        let packet = bare(kind);
+        match send_some(&self.socket, &packet) {
+            Ok(n) if n == packet.len() => Ok(()),
+            // It shows again, and is reported.
+            sent => self.write_rest(held, packet, sent.unwrap_or(0)),
         }
-        let at_once = now || self.through.load(Ordering::Relaxed);
-        let mut packets = held.take().unwrap_or_default();
-        if packets.push(kind, payload).is_err() {
-            *held = Some(packets).filter(|packets| !packets.is_empty());
-            return Err(SendError);
-        }
-        if at_once || packets.len() > HELD_MAX {
-            // A reply comes when its callback has returned: no thread waits for the MTA to take it.
-            let is_reply = now && kind != letter::PROGRESS;
-            return self.write(&mut held, packets, !is_reply);
-        }
-        *held = Some(packets);
-        Ok(())
     }
 
     fn report(&self, report: Report<'_>) {

@@ -159,6 +159,7 @@ pub fn cut(socket: impl AsFd) {
 ///
 /// # Errors
 /// As `recv(2)`; `WouldBlock` if nothing is there.
+#[inline]
 pub fn receive(socket: impl AsFd, room: &mut [u8]) -> io::Result<usize> {
     loop {
         match rustix::net::recv(&socket, &mut *room, RecvFlags::DONTWAIT) {
@@ -187,6 +188,7 @@ const SEND_FLAGS: SendFlags = SendFlags::DONTWAIT;
 ///
 /// # Errors
 /// As `send(2)`; no SIGPIPE is raised.
+#[inline]
 pub fn send_some(socket: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
     loop {
         match rustix::net::send(&socket, bytes, SEND_FLAGS) {

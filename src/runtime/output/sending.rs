@@ -5,10 +5,12 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::SocketOutput;
+use crate::proto::response::{Payload, letter};
 use crate::runtime::held::{HELD_MAX, Held, STALLED};
 use crate::runtime::way::Way;
 use crate::session::{Output, Report, SendError};
 use crate::sys::clock::Time;
+use crate::sys::jitter::MutexGuard;
 use crate::sys::socket::wait_for_room;
 
 impl SocketOutput {
@@ -55,6 +57,45 @@ impl SocketOutput {
     /// Bytes that are kept for the MTA, while no callback runs.
     pub(in crate::runtime) fn bytes_kept(&self) -> usize {
         self.held.lock().as_ref().map_or(0, |packets| packets.room())
+    }
+
+    /// Adds a packet to those that are held back, and sends them if it is time to.
+    #[inline(never)]
+    pub(super) fn push(
+        &self,
+        mut held: MutexGuard<'_, Option<Box<Held>>>,
+        kind: u8,
+        payload: Payload<'_>,
+        now: bool,
+    ) -> Result<(), SendError> {
+        if self.way.is(Way::Broken) {
+            return Err(SendError);
+        }
+        let at_once = now || self.through.load(Ordering::Relaxed);
+        let mut packets = held.take().unwrap_or_default();
+        if packets.push(kind, payload).is_err() {
+            *held = Some(packets).filter(|packets| !packets.is_empty());
+            return Err(SendError);
+        }
+        if at_once || packets.len() > HELD_MAX {
+            // A reply comes when its callback has returned: no thread waits for the MTA to take it.
+            let is_reply = now && kind != letter::PROGRESS;
+            return self.write(&mut held, packets, !is_reply);
+        }
+        *held = Some(packets);
+        Ok(())
+    }
+
+    /// Sends what is left of a packet of which so many bytes went out, or keeps it.
+    #[cold]
+    pub(super) fn write_rest(
+        &self,
+        mut held: MutexGuard<'_, Option<Box<Held>>>,
+        packet: [u8; 5],
+        sent: usize,
+    ) -> Result<(), SendError> {
+        let rest = Held::rest(packet.get(sent..).unwrap_or_default());
+        self.write(&mut held, Box::new(rest), false)
     }
 
     /// Sends packets as far as they fit, and keeps the rest; with `held` locked. If `wait`, only so much
