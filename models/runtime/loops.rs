@@ -1,7 +1,8 @@
 //! A loop, its owner, and those who bring sessions, take the loop away or park it.
 
 use super::connection::Connection;
-use super::event_loop::{Due, EventLoop, FIRST_SLOT_KEY, Refused};
+use super::errand::{Due, Refused};
+use super::event_loop::{EventLoop, FIRST_SLOT_KEY};
 use super::lifecycle::Phase;
 use super::options::Limits;
 use crate::sys::clock::Time;
@@ -32,7 +33,7 @@ struct House {
 
 fn house() -> Arc<House> {
     let event_loop = EventLoop::new(Limits::default()).unwrap();
-    assert!(event_loop.sessions() == 0 && !event_loop.is_owned());
+    assert!(event_loop.sessions() == 0 && !event_loop.owner.is_present());
     Arc::new(House {
         event_loop,
         phase: AtomicU8::default(),
@@ -54,7 +55,7 @@ impl House {
     fn drive(&self, until: impl Fn(&House, Phase) -> bool) {
         let this = &self.event_loop;
         let mut events = Events::default();
-        this.own();
+        this.owner.enter();
         loop {
             let phase = self.phase();
             while let Due::Session(slot, _) = this.due(phase, Time::now()) {
@@ -68,7 +69,7 @@ impl House {
             this.wait(&mut events, &Timeout::NONE).unwrap();
             for key in events.keys() {
                 match key.checked_sub(FIRST_SLOT_KEY) {
-                    None => this.woken(),
+                    None => this.owner.woken(),
                     Some(slot) if self.serve(slot.try_into().unwrap()) => {}
                     Some(_) => return,
                 }

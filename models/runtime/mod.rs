@@ -7,6 +7,8 @@ mod connection;
 mod crew;
 #[path = "../../src/runtime/deadlines.rs"]
 mod deadlines;
+#[path = "../../src/runtime/errand.rs"]
+mod errand;
 #[path = "../../src/runtime/event_loop.rs"]
 mod event_loop;
 #[path = "../../src/runtime/lifecycle.rs"]
@@ -22,6 +24,8 @@ mod news;
 #[path = "../../src/runtime/options.rs"]
 mod options;
 mod output;
+#[path = "../../src/runtime/owner.rs"]
+mod owner;
 #[path = "../../src/runtime/patience.rs"]
 mod patience;
 #[path = "../../src/runtime/pool.rs"]

@@ -24,13 +24,46 @@ use crate::sys::log::Priority;
 use crate::sys::socket;
 use crate::sys::{flags, memory};
 
-/// Connections accepted before sessions get their turn.
-const ACCEPT_BATCH: usize = 16;
+/// Connections accepted before sessions get their turn, at most.
+const AT_ONCE_MAX: usize = 16;
 /// Connections accepted at a stop, at most: more than a backlog usually holds.
 const REST_MAX: usize = 4096;
 /// Pause in accepting when descriptors or memory have run out, or nothing but errors comes; ended early by
 /// a session that ends.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// How many connections the owner of a loop expects to find.
+///
+/// One, so that it does not ask in vain for another; if one wait after the other tells of connections,
+/// twice as many each time. What it leaves, the next wait tells of again.
+#[derive(Debug, Default)]
+pub(super) struct Crowd {
+    at_once: usize,
+    /// The last wait has told of some.
+    seen: bool,
+}
+
+impl Crowd {
+    /// How many to accept now.
+    fn next(&mut self) -> usize {
+        self.seen = true;
+        self.at_once = (self.at_once * 2).clamp(1, AT_ONCE_MAX);
+        self.at_once
+    }
+
+    /// There were no more.
+    fn is_over(&mut self) {
+        self.at_once = 0;
+    }
+
+    /// Events have been waited for.
+    #[inline]
+    pub(super) fn waited(&mut self) {
+        if !std::mem::take(&mut self.seen) {
+            self.is_over();
+        }
+    }
+}
 
 /// Accepts what has come in at a listening socket, by number, for the owner of a loop.
 pub(super) fn accept<F: Filter + 'static>(
@@ -38,11 +71,12 @@ pub(super) fn accept<F: Filter + 'static>(
     index: usize,
     number: usize,
     now: Time,
+    crowd: &mut Crowd,
 ) {
     let (Some(doors), Some(this)) = (run.entrance.doors(), run.loops.get(index)) else { return };
     let Some(door) = doors.get(number) else { return };
     let guests = &run.service.guests;
-    for call in 0..ACCEPT_BATCH {
+    for call in 0..crowd.next() {
         let guard = guests.door();
         if guard.is_some() && guests.have_to_wait(run.service.lifecycle.sessions(), now) {
             run.service.count_refusal(Refusal::Sessions);
@@ -55,7 +89,9 @@ pub(super) fn accept<F: Filter + 'static>(
                     return refuse(run, this, (&doors, door), now, &memory::shortage());
                 }
             }
-            Err(error) if call > 0 && error.kind() == io::ErrorKind::WouldBlock => return,
+            Err(error) if call > 0 && error.kind() == io::ErrorKind::WouldBlock => {
+                return crowd.is_over();
+            }
             // The peer's, or at first, that another thread or process has been faster.
             Err(error) if socket::is_passing(&error) && door.passes_over() => {}
             Err(error) => return refuse(run, this, (&doors, door), now, &error),
@@ -202,5 +238,26 @@ fn refuse<F: Filter>(
 pub(super) fn resume<F: Filter>(run: &Run<F>, this: &EventLoop, now: Time) {
     if run.entrance.open(this).is_err() {
         this.pause(now, PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_is_asked_for_while_connections_keep_coming() {
+        let mut crowd = Crowd::default();
+        for expected in [1, 2, 4, 8, 16, 16] {
+            assert_eq!(crowd.next(), expected);
+            crowd.waited();
+        }
+        crowd.waited();
+        assert_eq!(crowd.next(), 1);
+        crowd.waited();
+        assert_eq!(crowd.next(), 2);
+        crowd.is_over();
+        crowd.waited();
+        assert_eq!(crowd.next(), 1);
     }
 }

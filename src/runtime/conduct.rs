@@ -20,13 +20,38 @@ impl Connection {
         job: Job,
         place: Place,
     ) -> TurnEnd {
+        self.contained(service, place, |this| this.work(service, scratch, job, place))
+    }
+
+    /// The same in a loop, for a session that has room for replies and something to be received: nearly all
+    /// turns.
+    #[expect(clippy::inline_always, reason = "each message's way")]
+    #[inline(always)]
+    pub(super) fn turn_in_loop<F: Filter>(
+        &mut self,
+        service: &Service<F>,
+        scratch: &mut Scratch,
+    ) -> TurnEnd {
+        self.contained(service, Place::Loop, |this| this.work_in_loop(service, scratch))
+    }
+
+    /// A turn, whatever happens in it: `work` tells how it ended, and in which phase of the run.
+    #[expect(clippy::inline_always, reason = "each message's way; the other caller is seldom")]
+    #[inline(always)]
+    fn contained<F: Filter>(
+        &mut self,
+        service: &Service<F>,
+        place: Place,
+        work: impl FnOnce(&mut Self) -> (TurnEnd, Phase),
+    ) -> TurnEnd {
         self.output.begin(place != Place::Loop);
         flags::begin();
-        let done = catch_unwind(AssertUnwindSafe(|| self.work(service, scratch, job, place)));
-        let (end, phase) =
+        let done = catch_unwind(AssertUnwindSafe(|| work(self)));
+        let (mut end, phase) =
             done.unwrap_or_else(|panic| (self.contain(&*panic), service.lifecycle.phase()));
-        let end = if is_leaving() { self.abandoned() } else { end };
-        let end = if flags::ran_short() { self.starved() } else { end };
+        if flags::is_any() {
+            end = self.cut_short(end);
+        }
         self.output.leave();
         // A command that has arrived in time may have a slow callback.
         let goes_on = end == TurnEnd::HandOver && phase == Phase::Drain;
@@ -37,7 +62,15 @@ impl Connection {
         end
     }
 
+    /// What comes of a turn in which a callback has ended the thread, or the system had no memory.
+    #[cold]
+    fn cut_short(&self, end: TurnEnd) -> TurnEnd {
+        let end = if is_leaving() { self.abandoned() } else { end };
+        if flags::ran_short() { self.starved() } else { end }
+    }
+
     /// Ends the session: abort and close callbacks, once.
+    #[inline(never)]
     pub(super) fn finish<F: Filter>(&mut self, service: &Service<F>) {
         // The output is ended last, and no callback gets here: so this is done once.
         if !self.output.has_ended() {

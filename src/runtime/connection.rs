@@ -76,6 +76,14 @@ pub(super) enum Place {
     Own,
 }
 
+impl Place {
+    /// The time after callbacks; `waited` is when the thread has last waited, which is near enough
+    /// for callbacks known to be short.
+    pub(super) fn time(self, waited: Time) -> Time {
+        if self == Place::Loop { waited } else { Time::now() }
+    }
+}
+
 /// What a turn came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::accept::{accept, resume};
+use super::accept::{Crowd, accept, resume};
 use super::connection::{Connection, Job, Place, Scratch, TurnEnd};
 use super::deadlines::Alarm;
-use super::event_loop::{Due, EventLoop, FIRST_LISTENER_KEY, FIRST_SLOT_KEY};
+use super::errand::Due;
+use super::event_loop::{EventLoop, FIRST_LISTENER_KEY, FIRST_SLOT_KEY};
 use super::lifecycle::Phase;
 use super::lost::Lost;
 use super::pool::Employer;
@@ -18,18 +19,20 @@ use crate::sys::poller::Events;
 use crate::sys::thread::is_leaving;
 
 /// Runs a loop until it is taken away or the run is over.
+#[inline(never)]
 pub(super) fn drive<F: Filter + 'static>(run: &Arc<Run<F>>, index: usize, scratch: &mut Scratch) {
     let Some(this) = run.loops.get(index) else { return };
-    this.own();
+    this.owner.enter();
     let lifecycle = &run.service.lifecycle;
     let home = Home { run, this, index };
     let mut events = Events::default();
     scratch.now = Time::now();
     let mut alarm = Alarm::new(scratch.now);
     let mut phase = Phase::Serve;
+    let mut crowd = Crowd::default();
     loop {
-        let changed = std::mem::replace(&mut phase, lifecycle.phase()) != phase;
-        if alarm.is_due(scratch.now) || changed {
+        if alarm.is_due(scratch.now) || !lifecycle.is_in(phase) {
+            phase = lifecycle.phase();
             match home.keep_up(scratch) {
                 Some(at) if phase < Phase::Over => alarm.set(at, scratch.now),
                 _ => return,
@@ -37,21 +40,25 @@ pub(super) fn drive<F: Filter + 'static>(run: &Arc<Run<F>>, index: usize, scratc
         }
         let waited = this.wait(&mut events, alarm.timeout());
         scratch.now = Time::now();
+        crowd.waited();
         if let Err(error) = waited {
             lifecycle.cannot_wait(&error, (!this.is_intact()).then_some(Lost::Loop));
             alarm.set(Some(scratch.now), scratch.now);
         }
         for key in events.keys() {
             if key >= FIRST_SLOT_KEY {
-                if !home.serve((key - FIRST_SLOT_KEY) as u32, Job::Ready, scratch) {
+                if !home.serve_ready((key - FIRST_SLOT_KEY) as u32, scratch) {
                     // The events that are left come again for the new owner.
                     return;
                 }
                 continue;
             }
             match key {
-                WAKER_KEY => this.woken(),
-                _ => accept(run, index, (key - FIRST_LISTENER_KEY) as usize, scratch.now),
+                WAKER_KEY => this.owner.woken(),
+                _ => {
+                    let door = (key - FIRST_LISTENER_KEY) as usize;
+                    accept(run, index, door, scratch.now, &mut crowd);
+                }
             }
             alarm.set(Some(scratch.now), scratch.now);
         }
@@ -66,22 +73,47 @@ struct Home<'a, F> {
 }
 
 impl<F: Filter + 'static> Home<'_, F> {
-    /// Gives a session its turn; `false` if the loop was taken away meanwhile.
-    #[inline]
-    fn serve(&self, slot: u32, job: Job, scratch: &mut Scratch) -> bool {
+    /// Gives a session its turn whose socket is ready; `false` if the loop was taken away meanwhile.
+    #[expect(clippy::inline_always, reason = "each message's way")]
+    #[inline(always)]
+    fn serve_ready(&self, slot: u32, scratch: &mut Scratch) -> bool {
         let Some(mut connection) = self.this.take(slot) else { return true };
-        let turn = self.this.turn.begin();
-        if self.run.parked.is_parked() {
-            self.wake_supervisor();
+        if connection.output.is_full() {
+            return self.serve(slot, connection, Job::Ready, scratch);
         }
-        let was_full = connection.output.is_full();
-        let end = connection.turn(&self.run.service, scratch, job, Place::Loop);
+        let turn = self.begin();
+        let end = connection.turn_in_loop(&self.run.service, scratch);
         let mine = self.this.turn.end(turn);
-        if mine && end == TurnEnd::Wait && !was_full {
+        if mine && end == TurnEnd::Wait {
             self.this.put_back(slot, connection);
             return true;
         }
         self.part(connection, slot, end, mine, scratch)
+    }
+
+    /// Gives a session its turn, for whatever reason, and sees to what its socket is watched for.
+    #[cold]
+    fn serve(
+        &self,
+        slot: u32,
+        mut connection: Box<Connection>,
+        job: Job,
+        scratch: &mut Scratch,
+    ) -> bool {
+        let turn = self.begin();
+        let end = connection.turn(&self.run.service, scratch, job, Place::Loop);
+        let mine = self.this.turn.end(turn);
+        self.part(connection, slot, end, mine, scratch)
+    }
+
+    /// Begins a turn, under the eyes of the supervisor.
+    #[inline]
+    fn begin(&self) -> u64 {
+        let turn = self.this.turn.begin();
+        if self.run.parked.is_parked() {
+            self.wake_supervisor();
+        }
+        turn
     }
 
     #[cold]
@@ -106,7 +138,7 @@ impl<F: Filter + 'static> Home<'_, F> {
         if mine && is_leaving() {
             // Its callback has ended this thread; the loop goes on with another.
             this.remove(slot, &connection.output);
-            this.give_up();
+            this.owner.leave();
             run.service.lifecycle.control.wake();
             return false;
         }
@@ -147,8 +179,13 @@ impl<F: Filter + 'static> Home<'_, F> {
     fn keep_up(&self, scratch: &mut Scratch) -> Option<Option<Time>> {
         loop {
             match self.this.due(self.run.service.lifecycle.phase(), scratch.now) {
-                Due::Session(slot, job) if self.serve(slot, job, scratch) => {}
-                Due::Session(..) => return None,
+                Due::Session(slot, job) => {
+                    let connection = self.this.take(slot);
+                    let stays = connection.is_none_or(|c| self.serve(slot, c, job, scratch));
+                    if !stays {
+                        return None;
+                    }
+                }
                 Due::Accepting => resume(self.run, self.this, scratch.now),
                 Due::Nothing(next) => return Some(next),
             }

@@ -3,21 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::connection::{Connection, Job};
+use super::connection::Connection;
+use super::errand::{Due, Refused};
 use super::lifecycle::Phase;
 use super::options::Limits;
 use super::output::SocketOutput;
+use super::owner::Owner;
 use super::slots::{Slot, Slots};
-use super::tenure::{Seat, Tenure};
+use super::tenure::Tenure;
 use super::turn::Turn;
-use super::wake_up::WakeUp;
 use crate::net::listener::{Listener, SOCKETS_MAX};
 use crate::sys::clock::Time;
 use crate::sys::jitter::Mutex;
 use crate::sys::poller::{Events, Poller, Timeout, Watch, is_shortage};
 use crate::sys::socket::is_connection;
-use crate::sys::sync::{AtomicBool, AtomicUsize, Ordering};
-use crate::sys::thread::StateView;
+use crate::sys::sync::{AtomicUsize, Ordering};
 
 /// Keys from here on are listening sockets.
 pub(super) const FIRST_LISTENER_KEY: u64 = 1;
@@ -34,75 +34,47 @@ struct State {
     waits_until: Option<Time>,
 }
 
-/// What is to be done besides events.
-pub(super) enum Due {
-    /// A session has to end, for its deadline or for the phase.
-    Session(u32, Job),
-    /// The pause in accepting is over.
-    Accepting,
-    /// Nothing until then.
-    Nothing(Option<Time>),
-}
-
 /// What a session waits for.
 fn watch(full: bool) -> Watch {
     if full { Watch::Room } else { Watch::Level }
-}
-
-/// A session that a loop does not take in.
-pub(super) enum Refused {
-    /// The loop has no thread; another one may take it.
-    Parked(Box<Connection>),
-    /// It is to end rather than to wait, or can't be watched.
-    ToEnd(Box<Connection>),
 }
 
 /// An event loop.
 #[derive(Debug)]
 pub(super) struct EventLoop {
     poller: Poller,
-    wake_up: WakeUp,
+    pub(super) owner: Owner,
     pub(super) turn: Turn,
     state: Mutex<State>,
     sessions: AtomicUsize,
-    /// Whether a thread owns the loop.
-    seat: Seat,
-    /// The owner has found that its poller is lost, and looks at the phase every now and then.
-    polls: AtomicBool,
-    /// The owner's state, where it can be seen.
-    owner: Mutex<Option<StateView>>,
 }
 
 impl EventLoop {
     pub(super) fn new(limits: Limits) -> std::io::Result<EventLoop> {
         let state = State { slots: Slots::new(limits), accept_after: None, waits_until: None };
-        let event_loop = EventLoop {
-            poller: Poller::new()?,
-            wake_up: WakeUp::new()?,
+        let poller = Poller::new()?;
+        Ok(EventLoop {
+            owner: Owner::new(&poller)?,
+            poller,
             turn: Turn::default(),
             state: Mutex::new(state),
             sessions: AtomicUsize::new(0),
-            seat: Seat::default(),
-            polls: AtomicBool::new(false),
-            owner: Mutex::new(None),
-        };
-        event_loop.wake_up.watch(&event_loop.poller)?;
-        Ok(event_loop)
+        })
     }
 
-    /// Wakes the owner; `false` if it can't be: the filter has closed our descriptors, or the system refuses.
+    /// Wakes the owner; `false` if it can't be.
     pub(super) fn wake(&self) -> bool {
-        self.wake_up.wake(&self.poller)
+        self.owner.wake(&self.poller)
     }
 
-    /// For the owner, that it is awake.
-    pub(super) fn woken(&self) {
-        self.wake_up.clear();
+    /// Whether it has an owner that waits and can't be woken any more.
+    pub(super) fn is_unreachable(&self) -> bool {
+        self.owner.is_unreachable(&self.poller)
     }
 
     /// Whether its descriptors still are, and have been all the time.
     pub(super) fn is_intact(&self) -> bool {
-        self.wake_up.is_intact() && self.poller.is_intact()
+        self.owner.is_intact() && self.poller.is_intact()
     }
 
     /// Takes out a session that is to end, for when the owner can't be woken to end it.
@@ -110,9 +82,7 @@ impl EventLoop {
         let mut state = self.state.lock();
         state.slots.note(phase);
         let (slot, _) = state.slots.due(Time::now())?;
-        let connection = state.slots.reclaim(slot);
-        self.vacate(&mut state, slot);
-        connection
+        self.take_out(&mut state, slot)
     }
 
     /// Sessions in this loop.
@@ -125,69 +95,36 @@ impl EventLoop {
         self.state.lock().slots.full()
     }
 
-    /// For the thread that becomes the owner.
-    pub(super) fn own(&self) {
-        *self.owner.lock() = StateView::own();
-        self.seat.set(Tenure::Owned);
-    }
-
-    /// For the owner, that it leaves the loop to another thread.
-    pub(super) fn give_up(&self) {
-        self.seat.set(Tenure::Vacant);
-    }
-
     /// For the supervisor, that a thread will own the loop.
     pub(super) fn promise(&self) {
         self.state.lock().slots.open();
-        self.seat.set(Tenure::Promised);
+        self.owner.expect(Tenure::Promised);
     }
 
-    /// For the supervisor, that a loop without a thread is to have no sessions until it has one; they
-    /// are to be taken out.
+    /// For the supervisor, that a loop without a thread is to have no sessions until it has one.
     pub(super) fn park(&self) {
         self.state.lock().slots.close();
-        self.seat.set(Tenure::Parked);
+        self.owner.expect(Tenure::Parked);
     }
 
     /// Takes a session out of a parked loop.
     pub(super) fn evict(&self) -> Option<Box<Connection>> {
         let mut state = self.state.lock();
         let slot = state.slots.pop_waiting()?;
-        let connection = state.slots.reclaim(slot);
-        self.vacate(&mut state, slot);
-        connection
-    }
-
-    /// Whether it has a thread.
-    pub(super) fn tenure(&self) -> Tenure {
-        self.seat.get()
-    }
-
-    /// Whether the owner could run if the system let it, rather than waits for something.
-    pub(super) fn owner_could_run(&self) -> bool {
-        self.owner.lock().as_ref().is_some_and(StateView::could_run)
+        self.take_out(&mut state, slot)
     }
 
     /// For the owner: waits for events.
     ///
     /// # Errors
     /// The poller is lost. From now on the owner is to look at the phase every now and then.
+    #[inline]
     pub(super) fn wait(&self, events: &mut Events, timeout: &Timeout) -> std::io::Result<()> {
         let waited = self.poller.wait(events, timeout);
         if waited.is_err() {
-            self.polls.store(true, Ordering::Relaxed);
+            self.owner.poll();
         }
         waited
-    }
-
-    /// Whether it has an owner that waits and can't be woken any more.
-    pub(super) fn is_unreachable(&self) -> bool {
-        self.is_owned() && !self.polls.load(Ordering::Relaxed) && !self.wake()
-    }
-
-    /// Whether a thread owns the loop, rather than none could be had for it.
-    pub(super) fn is_owned(&self) -> bool {
-        self.seat.get() == Tenure::Owned
     }
 
     /// Starts or resumes accepting at the listening socket of that number.
@@ -247,9 +184,19 @@ impl EventLoop {
     }
 
     /// Puts a session back after its turn.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "each message's way; the other caller is cold")]
+    #[inline(always)]
     pub(super) fn put_back(&self, slot: u32, connection: Box<Connection>) {
-        if self.state.lock().slots.put_back(slot, connection).is_some() {
+        let mut state = self.state.lock();
+        if !state.slots.put_back(slot, connection) {
+            self.time(&mut state, slot);
+        }
+    }
+
+    /// Sets the deadline of a session that has none yet.
+    #[cold]
+    fn time(&self, state: &mut State, slot: u32) {
+        if state.slots.time(slot).is_some() {
             self.wake();
         }
     }
@@ -265,10 +212,7 @@ impl EventLoop {
             return true;
         }
         let changed = self.poller.change(&*connection.output, key, watch(full));
-        if let Err(error) = &changed {
-            connection.output.unwatched(error);
-        }
-        changed.is_ok()
+        changed.inspect_err(|error| connection.output.unwatched(error)).is_ok()
     }
 
     /// Forgets the slot of a session that has its turn; its descriptor is watched no more.
@@ -279,6 +223,12 @@ impl EventLoop {
         if state.slots.holds(slot, output) {
             self.vacate(&mut state, slot);
         }
+    }
+
+    fn take_out(&self, state: &mut State, slot: u32) -> Option<Box<Connection>> {
+        let connection = state.slots.reclaim(slot);
+        self.vacate(state, slot);
+        connection
     }
 
     fn vacate(&self, state: &mut State, slot: u32) -> Option<Slot> {
@@ -306,7 +256,7 @@ impl EventLoop {
         &self,
         detach: impl FnOnce(&Arc<SocketOutput>),
     ) -> Option<Arc<SocketOutput>> {
-        self.give_up();
+        self.owner.leave();
         let mut state = self.state.lock();
         let slot = state.slots.running()?;
         let gone = self.vacate(&mut state, slot)?;

@@ -13,7 +13,6 @@ impl Connection {
     /// Does what a turn is for, and if a stop is about to close the session, answers what has arrived
     /// before. Gives the phase, too, since which nothing has arrived: the one to be judged by, as a
     /// later one asks for another look.
-    #[inline]
     pub(super) fn work<F: Filter>(
         &mut self,
         service: &Service<F>,
@@ -23,7 +22,7 @@ impl Connection {
     ) -> (TurnEnd, Phase) {
         let end = match job {
             Job::Ready if self.output.is_full() => self.make_room(service, scratch, place),
-            Job::Ready => self.read(service, scratch, place),
+            Job::Ready => self.read_late(service, scratch, place),
             Job::Resume => self.resume(service, scratch, 0, place),
             // Its peer does not read.
             Job::End if self.output.is_full() => TurnEnd::Close,
@@ -33,16 +32,55 @@ impl Connection {
             }
             Job::Expired => self.expire(service, scratch, place),
         };
+        self.judge(service, scratch, end, place)
+    }
+
+    /// The same for a turn in a loop that is for what is to be received.
+    #[expect(clippy::inline_always, reason = "each message's way")]
+    #[inline(always)]
+    pub(super) fn work_in_loop<F: Filter>(
+        &mut self,
+        service: &Service<F>,
+        scratch: &mut Scratch,
+    ) -> (TurnEnd, Phase) {
+        let end = self.read(service, scratch, Place::Loop);
+        self.judge(service, scratch, end, Place::Loop)
+    }
+
+    /// How a turn ends if its work has come to this `end`, see [`Connection::work`].
+    #[inline]
+    fn judge<F: Filter>(
+        &mut self,
+        service: &Service<F>,
+        scratch: &mut Scratch,
+        end: TurnEnd,
+        place: Place,
+    ) -> (TurnEnd, Phase) {
         let stays = matches!(end, TurnEnd::Wait | TurnEnd::Full);
         if stays && service.guests.limit_bytes() && !self.may_stay(service) {
             return (TurnEnd::Close, service.lifecycle.phase());
         }
-        let phase = service.lifecycle.phase();
-        if end == TurnEnd::Wait && phase != Phase::Serve {
-            service.lifecycle.answered();
-            return (self.arrived(service, scratch, end, place), phase);
+        if service.lifecycle.is_in(Phase::Serve) {
+            return (end, Phase::Serve);
         }
-        (end, phase)
+        self.judge_late(service, scratch, end, place)
+    }
+
+    /// The same once a stop has begun.
+    #[cold]
+    fn judge_late<F: Filter>(
+        &mut self,
+        service: &Service<F>,
+        scratch: &mut Scratch,
+        end: TurnEnd,
+        place: Place,
+    ) -> (TurnEnd, Phase) {
+        let phase = service.lifecycle.phase();
+        if end != TurnEnd::Wait {
+            return (end, phase);
+        }
+        service.lifecycle.answered();
+        (self.arrived(service, scratch, end, place), phase)
     }
 
     /// Whether it keeps no more than it may; if it does, its MTA is told so.

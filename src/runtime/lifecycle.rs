@@ -87,6 +87,12 @@ impl Lifecycle {
         }
     }
 
+    /// Whether this still is the phase.
+    #[inline]
+    pub(super) fn is_in(&self, phase: Phase) -> bool {
+        self.phase.load(Ordering::SeqCst) == phase as u8
+    }
+
     /// Takes note, once a stop has begun, that an MTA has been answered.
     #[cold]
     pub(super) fn answered(&self) {

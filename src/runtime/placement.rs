@@ -8,7 +8,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::event_loop::{EventLoop, Refused};
+use super::errand::Refused;
+use super::event_loop::EventLoop;
 use super::pool::Employer;
 use super::run::{Run, Work};
 use super::tenure::Tenure;
@@ -29,7 +30,7 @@ impl Placement {
     /// Gives threads to the loops that have none, or moves their sessions.
     pub(super) fn look<F: Filter + 'static>(&mut self, run: &Arc<Run<F>>) {
         for (index, event_loop) in run.loops.iter().enumerate() {
-            match event_loop.tenure() {
+            match event_loop.owner.tenure() {
                 Tenure::Owned | Tenure::Promised => {}
                 Tenure::Vacant => {
                     if !offer(run, index, event_loop) {
@@ -66,7 +67,7 @@ pub(super) fn offer<F: Filter + 'static>(
 #[cold]
 fn merge<F: Filter + 'static>(run: &Arc<Run<F>>, index: usize, event_loop: &EventLoop) {
     let others = run.loops.iter().enumerate().filter(|(n, _)| *n != index).map(|(_, other)| other);
-    let staffed = others.filter(|other| other.tenure() <= Tenure::Promised);
+    let staffed = others.filter(|other| other.owner.tenure() <= Tenure::Promised);
     let Some(target) = staffed.min_by_key(|other| other.sessions()) else { return };
     event_loop.park();
     while let Some(connection) = event_loop.evict() {

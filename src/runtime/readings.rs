@@ -10,7 +10,6 @@ use super::log::left_out;
 use super::message::Message;
 use super::run::Run;
 use super::subject::UnderWay;
-use super::tenure::Tenure;
 use crate::proto::printable::quote;
 use crate::session::Filter;
 
@@ -45,7 +44,7 @@ fn limit(most: usize) -> Option<u64> {
 fn read<F: Filter>(run: &Run<F>) -> Readings {
     let service = &run.service;
     let (live, idle, queued) = run.pool.counts();
-    let owned = run.loops.iter().filter(|l| l.tenure() == Tenure::Owned).count();
+    let owned = run.loops.iter().filter(|l| l.owner.is_present()).count();
     let mut full = run.loops.iter().map(EventLoop::full).sum::<usize>();
     service.lifecycle.each_detached(|output| full += usize::from(output.is_full()));
     // With a thread for each session, those of the loops are beside them.

@@ -1,11 +1,12 @@
 //! Receive, take packets apart, call back.
 
+use std::io;
+
 use super::connection::{Connection, Place, Scratch, TurnEnd};
 use super::service::Service;
 use crate::proto::command::Command;
 use crate::proto::frame;
 use crate::session::{Event, Filter, Flow, Report};
-use crate::sys::clock::Time;
 use crate::sys::flags;
 use crate::sys::socket::receive;
 use crate::sys::thread::Stopwatch;
@@ -17,20 +18,6 @@ const READ_SIZE: usize = 16 << 10;
 const PACKETS_MAX: u32 = 64;
 /// Bytes of one packet received at once.
 const READ_MAX: usize = 128 << 10;
-
-/// What has been received from an offset on: the last byte of a buffer is room for a NUL.
-#[cold]
-fn received(buffer: &[u8], at: usize) -> &[u8] {
-    buffer.get(at..buffer.len().saturating_sub(1)).unwrap_or_default()
-}
-
-impl Place {
-    /// The time after callbacks; `waited` is when the thread has last waited, which is near enough
-    /// for callbacks known to be short.
-    fn time(self, waited: Time) -> Time {
-        if self == Place::Loop { waited } else { Time::now() }
-    }
-}
 
 impl Connection {
     /// As [`Connection::read`], where it is rare.
@@ -116,21 +103,26 @@ impl Connection {
     #[inline]
     fn receive(&mut self, room: &mut [u8]) -> Result<usize, TurnEnd> {
         match receive(&*self.output, room) {
-            Ok(0) => {
+            Ok(n) if n > 0 => Ok(n),
+            nothing => Err(self.without_bytes(nothing.err())),
+        }
+    }
+
+    /// What becomes of a session of which nothing could be received, for an error or for the end.
+    #[cold]
+    fn without_bytes(&mut self, error: Option<io::Error>) -> TurnEnd {
+        match error {
+            Some(error) if error.kind() == io::ErrorKind::WouldBlock => return TurnEnd::Wait,
+            Some(error) => self.report(Report::Read(&error)),
+            None => {
                 self.note_rest();
                 self.note(Event::HungUp);
                 if self.in_message() {
                     self.report(Report::LostInMessage);
                 }
-                Err(TurnEnd::Close)
-            }
-            Ok(n) => Ok(n),
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Err(TurnEnd::Wait),
-            Err(error) => {
-                self.report(Report::Read(&error));
-                Err(TurnEnd::Close)
             }
         }
+        TurnEnd::Close
     }
 
     /// Goes on with a packet that was there in part, or was handed over; receives `read` bytes
@@ -176,6 +168,8 @@ impl Connection {
 
     /// Processes the complete packets of a buffer, whose last byte is room for a NUL, and keeps the
     /// rest; how many bytes they had.
+    #[expect(clippy::inline_always, reason = "each packet's way; the other callers are cold")]
+    #[inline(always)]
     fn packets<F: Filter>(
         &mut self,
         service: &Service<F>,
@@ -250,7 +244,7 @@ impl Connection {
     /// Keeps what is left of a buffer, unless it can't be the start of a packet.
     #[cold]
     fn keep(&mut self, rest: &[u8], limit: usize, end: TurnEnd) -> TurnEnd {
-        let received = received(rest, 0);
+        let received = rest.split_last().map(|(_room, received)| received).unwrap_or_default();
         if end == TurnEnd::Wait {
             if let Err(error) = frame::check(rest, limit) {
                 self.note(Event::Bytes(received));

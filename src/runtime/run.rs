@@ -2,7 +2,8 @@
 
 use super::connection::Connection;
 use super::entrance::Entrance;
-use super::event_loop::{EventLoop, Refused};
+use super::errand::Refused;
+use super::event_loop::EventLoop;
 use super::lifecycle::Phase;
 use super::lost::Lost;
 use super::own_thread::Stops;
@@ -87,7 +88,7 @@ impl<F: Filter> Run<F> {
         home: usize,
         own: bool,
     ) -> Result<(), Box<Connection>> {
-        let places = || self.loops.iter().enumerate().map(|(n, l)| (n, l, l.tenure()));
+        let places = || self.loops.iter().enumerate().map(|(n, l)| (n, l, l.owner.tenure()));
         loop {
             let candidates = places().filter(|(_, _, tenure)| *tenure != Tenure::Parked);
             let best = candidates.min_by_key(|(n, l, tenure)| (*tenure, l.sessions(), *n != home));
@@ -103,6 +104,6 @@ impl<F: Filter> Run<F> {
 
     /// Whether sessions of some loop wait for it to get a thread.
     pub(super) fn has_vacancy(&self) -> bool {
-        self.loops.iter().any(|event_loop| event_loop.tenure() == Tenure::Vacant)
+        self.loops.iter().any(|event_loop| event_loop.owner.tenure() == Tenure::Vacant)
     }
 }

@@ -116,7 +116,8 @@ impl Slots {
     }
 
     /// Sets the deadline of a session that waits and has none yet, if there is to be one; when.
-    fn time(&mut self, slot: u32) -> Option<Time> {
+    #[cold]
+    pub(super) fn time(&mut self, slot: u32) -> Option<Time> {
         let limits = self.limits;
         let place = self.get_mut(slot)?;
         if place.deadline.is_some() {
@@ -178,14 +179,15 @@ impl Slots {
         None
     }
 
-    /// Puts a session back after its turn; its deadline, if it did not have one before: without a
-    /// limit between packets, one begins with the first byte of a packet.
+    /// Puts a session back after its turn; whether it has a deadline. It may have none before, and one
+    /// then: without a limit between packets, one begins with the first byte of a packet.
     #[inline]
-    pub(super) fn put_back(&mut self, slot: u32, connection: Box<Connection>) -> Option<Time> {
+    pub(super) fn put_back(&mut self, slot: u32, connection: Box<Connection>) -> bool {
         self.running = None;
-        let place = self.get_mut(slot)?;
-        place.connection = Some(connection);
-        self.time(slot)
+        let Some(place) = self.get_mut(slot) else { return true };
+        // Nobody has put another one there.
+        place.connection.get_or_insert(connection);
+        place.deadline.is_some()
     }
 
     /// Whether a slot is this session's.

@@ -175,7 +175,7 @@ impl<F: Filter + 'static> Supervisor<F> {
             if !in_turn || looks == 0 {
                 continue;
             }
-            if looks < BUSY_LOOKS && event_loop.owner_could_run() {
+            if looks < BUSY_LOOKS && event_loop.owner.could_run() {
                 continue;
             }
             if event_loop.turn.end(turn) {

@@ -64,13 +64,23 @@ mod backend {
     use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 
     /// Room for the events of one wait.
-    #[derive(Default)]
-    pub struct Events(Vec<epoll::Event>);
+    pub struct Events {
+        room: [epoll::Event; BATCH],
+        found: usize,
+    }
+
+    impl Default for Events {
+        fn default() -> Events {
+            let none = epoll::Event { flags: EventFlags::empty(), data: EventData::new_u64(0) };
+            Events { room: [none; BATCH], found: 0 }
+        }
+    }
 
     impl Events {
         /// Keys of the descriptors that are ready, or whose peer is gone.
+        #[inline]
         pub fn keys(&self) -> impl Iterator<Item = u64> + '_ {
-            self.0.iter().map(|event| event.data.u64())
+            self.room.iter().take(self.found).map(|event| event.data.u64())
         }
     }
 
@@ -122,14 +132,18 @@ mod backend {
         ///
         /// # Errors
         /// The descriptor is not ours any more; an interrupted wait counts as one without events.
+        #[inline]
         pub fn wait(&self, events: &mut Events, timeout: &Timeout) -> io::Result<()> {
-            events.0.clear();
-            events.0.reserve(BATCH);
-            let room = rustix::buffer::spare_capacity(&mut events.0);
-            match epoll::wait(&self.fd, room, timeout.0.as_ref()) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-                Err(error) => Err(error.into()),
+            match epoll::wait(&self.fd, &mut events.room, timeout.0.as_ref()) {
+                Ok(found) => events.found = found,
+                Err(error) => {
+                    events.found = 0;
+                    if error != rustix::io::Errno::INTR {
+                        return Err(error.into());
+                    }
+                }
             }
+            Ok(())
         }
     }
 }

@@ -22,8 +22,8 @@ const ROWS: &[&[&str]] = &[
     &["entrance", "own_thread"],
     // A poller and the sessions it watches; a turn whatever its callbacks do.
     &["conduct", "event_loop"],
-    // The sessions of a loop; what a turn is for.
-    &["job", "slots"],
+    // The sessions of a loop, and the thread that owns it; what a turn is for.
+    &["errand", "job", "owner", "slots"],
     // Packets in, callbacks called.
     &["receive"],
     // A session with its socket.

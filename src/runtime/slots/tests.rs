@@ -75,7 +75,8 @@ fn a_deadline_is_set_once_and_found_when_it_comes() {
     let connection = slots.take(ticket.slot).unwrap();
     assert_eq!(slots.running(), Some(ticket.slot));
     // It had its turn before it has arrived: whoever comes second finds the deadline set.
-    assert_eq!(slots.put_back(ticket.slot, connection), Some(limit(now)));
+    assert!(!slots.put_back(ticket.slot, connection));
+    assert_eq!(slots.time(ticket.slot), Some(limit(now)));
     assert_eq!(slots.arrive(ticket, true).unwrap(), None);
     assert_eq!(slots.due(now), None);
     assert_eq!(slots.due(limit(now)), Some((ticket.slot, Job::Expired)));
