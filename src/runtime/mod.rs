@@ -46,6 +46,7 @@ mod output;
 mod overdue;
 mod own_thread;
 mod owner;
+mod packets;
 mod partial;
 mod patience;
 mod placement;

@@ -22,15 +22,10 @@ pub(super) fn flow(done: Result<Flow, Flow>) -> Flow {
 }
 
 impl Session {
-    /// Processes a packet whose command is known.
+    /// As [`Session::process`], for a session that is not verbose.
     #[expect(clippy::inline_always, reason = "each packet's way; the other caller is cold")]
     #[inline(always)]
-    pub(super) fn dispatch<F: Filter>(
-        &mut self,
-        filter: &F,
-        command: Command,
-        bytes: &mut [u8],
-    ) -> Flow {
+    pub fn dispatch<F: Filter>(&mut self, filter: &F, command: Command, bytes: &mut [u8]) -> Flow {
         match command {
             Command::Header => self.header(filter, bytes),
             Command::Rcpt => self.rcpt(filter, bytes),

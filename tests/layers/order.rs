@@ -24,8 +24,9 @@ const ROWS: &[&[&str]] = &[
     &["conduct", "event_loop"],
     // The sessions of a loop, and the thread that owns it; what a turn is for.
     &["errand", "job", "owner", "slots"],
-    // Packets in, callbacks called.
+    // Bytes in; packets taken apart, callbacks called.
     &["receive"],
+    &["packets"],
     // A session with its socket.
     &["connection"],
     // What every session is served with.
