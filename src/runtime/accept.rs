@@ -59,7 +59,7 @@ impl Crowd {
     /// Events have been waited for.
     #[inline]
     pub(super) fn waited(&mut self) {
-        if !std::mem::take(&mut self.seen) {
+        if self.at_once > 0 && !std::mem::take(&mut self.seen) {
             self.is_over();
         }
     }

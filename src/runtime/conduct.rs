@@ -53,13 +53,19 @@ impl Connection {
             end = self.cut_short(end);
         }
         self.output.leave();
-        // A command that has arrived in time may have a slow callback.
-        let goes_on = end == TurnEnd::HandOver && phase == Phase::Drain;
-        if end == TurnEnd::Close || (self.must_end(phase) && !goes_on) {
+        if end == TurnEnd::Close || (phase >= Phase::Drain && self.ends_in(phase, end)) {
             self.finish(service);
             return TurnEnd::Close;
         }
         end
+    }
+
+    /// Whether the session ends with a turn that has come to this `end`, for the phase of the run.
+    #[cold]
+    fn ends_in(&self, phase: Phase, end: TurnEnd) -> bool {
+        // A command that has arrived in time may have a slow callback.
+        let goes_on = end == TurnEnd::HandOver && phase == Phase::Drain;
+        self.must_end(phase) && !goes_on
     }
 
     /// What comes of a turn in which a callback has ended the thread, or the system had no memory.

@@ -14,7 +14,8 @@ const PACKETS_MAX: u32 = 64;
 impl Connection {
     /// As [`Connection::packets`], in a loop and for a session of which nobody wants to hear: what is asked
     /// for each packet else is known.
-    #[inline(never)]
+    #[expect(clippy::inline_always, reason = "each message's way")]
+    #[inline(always)]
     pub(super) fn packets_in_loop<F: Filter>(
         &mut self,
         service: &Service<F>,

@@ -84,7 +84,13 @@ impl<W> Pool<W> {
     /// Joins the threads that have ended; how many are about to.
     pub(super) fn join_ended(&self) -> usize {
         let mut ending = self.ending.lock();
-        ending.append(&mut self.crew.lock().take_leaving());
+        {
+            let mut crew = self.crew.lock();
+            if ending.is_empty() && crew.leaving() == 0 {
+                return 0;
+            }
+            ending.append(&mut crew.take_leaving());
+        }
         *ending = ending.drain(..).filter_map(|thread| thread.try_join().err()).collect();
         // Looked at last: one that has just been joined may have started another, and entered its handle.
         ending.len() + self.crew.lock().leaving()
