@@ -122,8 +122,8 @@ pub fn wanted(bytes: &[u8]) -> Option<usize> {
 /// The payload's size must have been checked against a limit below 2^32 - 1.
 pub fn put_head(out: &mut Vec<u8>, letter: u8, payload: usize) {
     let length = u32::try_from(payload + 1).unwrap_or(u32::MAX);
-    out.extend_from_slice(&length.to_be_bytes());
-    out.push(letter);
+    let [a, b, c, d] = length.to_be_bytes();
+    out.extend_from_slice(&[a, b, c, d, letter]);
 }
 
 #[cfg(test)]

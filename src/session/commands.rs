@@ -27,7 +27,7 @@ impl Session {
     #[inline(always)]
     pub fn dispatch<F: Filter>(&mut self, filter: &F, command: Command, bytes: &mut [u8]) -> Flow {
         match command {
-            Command::Header => self.header(filter, bytes),
+            Command::Header => flow(self.header(filter, bytes)),
             Command::Rcpt => self.rcpt(filter, bytes),
             Command::Body => self.body(filter, bytes),
             Command::Eoh => self.eoh(filter, bytes),
@@ -112,13 +112,9 @@ impl Session {
         self.respond(command, status::CONTINUE, command)
     }
 
-    #[inline(never)]
-    fn header<F: Filter>(&mut self, filter: &F, bytes: &mut [u8]) -> Flow {
-        flow(self.try_header(filter, bytes))
-    }
-
-    #[inline]
-    fn try_header<F: Filter>(&mut self, filter: &F, bytes: &mut [u8]) -> Result<Flow, Flow> {
+    #[expect(clippy::inline_always, reason = "most of all commands")]
+    #[inline(always)]
+    fn header<F: Filter>(&mut self, filter: &F, bytes: &mut [u8]) -> Result<Flow, Flow> {
         let next = self.begin(filter, Command::Header, State::Hdrs, bytes)?;
         if !filter.serves(Command::Header) {
             return Ok(self.pass(Command::Header, next));
