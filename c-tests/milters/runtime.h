@@ -279,6 +279,34 @@ static sfsistat come_late(SMFICTX *ctx, const char *id, const char *pipe)
 	return SMFIS_ACCEPT;
 }
 
+/* "DIRECTORY COUNT": forks that often; each child serves at an address of its own, and is stopped at once. */
+static void serve_in_children(const char *id, const char *arguments)
+{
+	char directory[100];
+	int count, i, served = 0;
+
+	if (sscanf(arguments, "%99s %d", directory, &count) != 2)
+		emit("ERROR not \"DIRECTORY COUNT\": %s", arguments);
+	for (i = 0; i < count; i++) {
+		int status = -1;
+		pid_t child = fork();
+
+		if (child == 0) {
+			char spec[150];
+
+			alarm(60); /* so that one that hangs is found */
+			snprintf(spec, sizeof spec, "unix:%s/%d", directory, i);
+			if (smfi_setconn(spec) != MI_SUCCESS || smfi_opensocket(1) != MI_SUCCESS)
+				_exit(2);
+			smfi_stop();
+			_exit(smfi_main() == MI_SUCCESS ? 0 : 1);
+		}
+		waitpid(child, &status, 0);
+		served += status == 0;
+	}
+	emit("%s children %d of %d", id, served, count);
+}
+
 /* Does what a session was told to do in a callback; the result is the callback's. */
 static sfsistat perform(SMFICTX *ctx, const char *id, const char *task)
 {
@@ -295,6 +323,8 @@ static sfsistat perform(SMFICTX *ctx, const char *id, const char *task)
 		barrier(atoi(rest));
 	else if (strncmp(task, "exec ", 5) == 0)
 		run_program(id, rest);
+	else if (strncmp(task, "children ", 9) == 0)
+		serve_in_children(id, rest);
 	else if (strncmp(task, "nap ", 4) == 0)
 		usleep((useconds_t)atol(rest)); /* shapes the load; nobody counts on its length */
 	else if (strcmp(task, "calls") == 0)

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 const ROUNDS: usize = 20;
+const CHILDREN: usize = 20;
 
 /// A TERM to one of them is neither lost nor taken by the other.
 #[test]
@@ -23,6 +24,20 @@ fn parent_and_child_serve_again_after_a_fork() {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines, ["parent 0, child 0"; ROUNDS], "{linkage:?}: {}", done.status);
     }
+}
+
+/// Whatever the parent's other threads were doing when it was forked.
+#[test]
+fn children_that_a_callback_forks_serve() {
+    let filter = Filter::start(&[]);
+    let dir = tempfile::tempdir().unwrap();
+    let mut session = filter.session("s");
+    session.task("envfrom", &format!("children {} {CHILDREN}", dir.path().display()));
+    session.mail();
+    filter.wait_for(&format!("s children {CHILDREN} of {CHILDREN}"));
+    session.rest();
+    session.quit();
+    filter.stop();
 }
 
 /// Time on a processor that a process has had, all its threads; Linux counts it in hundredths of a

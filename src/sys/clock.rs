@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::jitter::Mutex;
+use super::fork_lock::ForkLock;
 
 /// A point in time on a clock that is never set, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,8 +66,8 @@ static LAST: AtomicU64 = AtomicU64::new(u64::MAX);
 static ALLOWED: AtomicU64 = AtomicU64::new(u64::MAX);
 /// Milliseconds left out so far.
 static LOST: AtomicU64 = AtomicU64::new(0);
-/// Held to leave something out.
-static LEAVING_OUT: Mutex<()> = Mutex::new(());
+/// Held to leave something out. Of a fork in the middle of it, at most something is left out twice.
+static LEAVING_OUT: ForkLock = ForkLock::new();
 
 /// Milliseconds on the system's clock.
 fn system_milliseconds() -> u64 {

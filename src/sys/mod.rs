@@ -5,6 +5,7 @@ pub mod environment;
 pub mod errno;
 pub mod fd;
 pub mod flags;
+mod fork_lock;
 pub mod jitter;
 pub mod library;
 pub mod log;
