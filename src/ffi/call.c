@@ -69,35 +69,24 @@ run(const struct call *call)
 # undef __EXCEPTIONS /* some distributions' flags; pthread.h must not rely on tables */
 # include <pthread.h>
 
-# if defined(__GLIBC__) && __GLIBC__ * 100 + __GLIBC_MINOR__ >= 234
-/*
- * What pthread_cleanup_push is made of here, without tables: a thread that ends comes back to where its
- * last handler was pushed, and calls it there. That is milter_call, so no handler has to jump back to it.
- */
-typedef __pthread_unwind_buf_t place_t;
-#  define MARK(place) __sigsetjmp_cancel((place).__cancel_jmp_buf, 0)
-#  define BEGIN(place) __pthread_register_cancel(&(place))
-#  define END(place) __pthread_unregister_cancel(&(place))
-#  define PUSH(place)
-#  define POP()
+/* GCC's own jumps keep five words where setjmp keeps all registers. */
+# if defined(__GNUC__) && !defined(__clang__)
+typedef void *place_t[5];
+#  define MARK(place) __builtin_setjmp(place)
+#  define JUMP(place) __builtin_longjmp(place, 1)
 # else
 #  include <setjmp.h>
+typedef jmp_buf place_t;
+#  define MARK(place) _setjmp(place)
+#  define JUMP(place) _longjmp(place, 1)
+# endif
 
 /* The cleanup handler of a thread that ends: the way back into milter_call. */
-typedef jmp_buf place_t;
-
 static __attribute__((noinline)) void
 come_back(void *place)
 {
-	_longjmp(*(place_t *)place, 1);
+	JUMP(*(place_t *)place);
 }
-
-#  define MARK(place) _setjmp(place)
-#  define BEGIN(place)
-#  define END(place)
-#  define PUSH(place) pthread_cleanup_push(come_back, &(place))
-#  define POP() pthread_cleanup_pop(0)
-# endif
 
 int
 milter_call(struct call *call)
@@ -106,9 +95,8 @@ milter_call(struct call *call)
 	int before;
 	int result;
 
-	PUSH(place);
+	pthread_cleanup_push(come_back, &place);
 	if (MARK(place) == 0) {
-		BEGIN(place);
 		pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
 		result = run(call);
 		/* What was asked for in the callback's time does not hit another session. */
@@ -126,8 +114,7 @@ milter_call(struct call *call)
 		call->left = 1;
 		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	}
-	END(place);
-	POP();
+	pthread_cleanup_pop(0);
 	return result;
 }
 
