@@ -16,6 +16,7 @@ mod accept;
 mod agenda;
 mod allowance;
 mod attended;
+mod balance;
 mod conduct;
 mod connection;
 mod counted;

@@ -1,5 +1,6 @@
 //! One run put together: the loops, the pool and the listener. Where a session is placed.
 
+use super::balance::Balance;
 use super::connection::Connection;
 use super::entrance::Entrance;
 use super::errand::Refused;
@@ -34,6 +35,7 @@ pub(super) struct Run<F> {
     /// Where sessions have threads of their own.
     pub(super) stops: Option<Stops>,
     pub(super) pool: Pool<Work>,
+    pub(super) balance: Balance,
     /// Whether the supervisor sleeps.
     pub(super) parked: Parked,
 }
@@ -78,21 +80,21 @@ impl<F: Filter> Run<F> {
         (!self.entrance.is_intact()).then_some(Lost::Listener)
     }
 
-    /// Puts a session that waits for its MTA into the loop that has fewest, of those with a thread.
+    /// Puts a session that waits for its MTA into a loop.
     ///
-    /// `home` is preferred among equals; `own` if the calling thread owns that loop. Gives the session
-    /// back if it is to end rather than to wait: the run is stopping, or it can't be watched.
+    /// `own` if the calling thread owns the loop of the number `home`. Gives the session back if it is to
+    /// end rather than to wait: the run is stopping, or it can't be watched.
     pub(super) fn attach(
         &self,
         mut connection: Box<Connection>,
         home: usize,
         own: bool,
     ) -> Result<(), Box<Connection>> {
-        let places = || self.loops.iter().enumerate().map(|(n, l)| (n, l, l.owner.tenure()));
+        let places = self.loops.iter().map(|l| (l.owner.tenure(), l.sessions()));
         loop {
-            let candidates = places().filter(|(_, _, tenure)| *tenure != Tenure::Parked);
-            let best = candidates.min_by_key(|(n, l, tenure)| (*tenure, l.sessions(), *n != home));
-            let Some((n, event_loop, _)) = best else { return Err(connection) };
+            let best = self.balance.choose(places.clone());
+            let best = best.and_then(|n| self.loops.get(n).map(|event_loop| (n, event_loop)));
+            let Some((n, event_loop)) = best else { return Err(connection) };
             match event_loop.insert(connection, own && n == home) {
                 Ok(()) => return Ok(()),
                 // Just now. There always is one that is not.

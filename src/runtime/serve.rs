@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use super::balance::Balance;
 use super::desk::Desk;
 use super::entrance::Entrance;
 use super::event_loop::EventLoop;
@@ -109,6 +110,7 @@ pub fn serve<F: Filter + 'static>(
         entrance: Entrance::new(listeners),
         loops,
         stops,
+        balance: Balance::default(),
         parked: Parked::default(),
     });
     let supervisor =

@@ -19,7 +19,7 @@ const ROWS: &[&[&str]] = &[
     &["accept", "spare"],
     // The loops, the pool and the listener of one run, put together; where a session is placed.
     &["run"],
-    &["entrance", "own_thread"],
+    &["balance", "entrance", "own_thread"],
     // A poller and the sessions it watches; a turn whatever its callbacks do.
     &["conduct", "event_loop"],
     // The sessions of a loop, and the thread that owns it; what a turn is for.
