@@ -17,7 +17,7 @@ use super::variables::{
 use crate::proto::printable::quote;
 use crate::runtime::{Control, Level, Log, Options, ServeError, Threads, serve};
 use crate::sys::log::{Priority, is_chosen};
-use crate::sys::{errno, library, signal, tsan};
+use crate::sys::{clock, errno, library, signal, tsan};
 
 static CONTROL: Control = Control::new();
 
@@ -50,6 +50,7 @@ fn run() -> Result<(), Failed> {
         log.line(Priority::Error, "smfi_main is running already in this process");
         return Err(Failed::default());
     };
+    clock::begin_run();
     signal::ignore_sigpipe();
     if SETTINGS.lock().connection.is_none() {
         log.line(Priority::Error, "missing connection information");

@@ -82,7 +82,7 @@ impl<F: Filter> Run<F> {
 
     /// Puts a session that waits for its MTA into a loop.
     ///
-    /// `own` if the calling thread owns the loop of the number `home`. Gives the session back if it is to
+    /// `home` is the number of the one it comes from, `own` if the calling thread owns that. Gives the session back if it is to
     /// end rather than to wait: the run is stopping, or it can't be watched.
     pub(super) fn attach(
         &self,
@@ -92,7 +92,7 @@ impl<F: Filter> Run<F> {
     ) -> Result<(), Box<Connection>> {
         let places = self.loops.iter().map(|l| (l.owner.tenure(), l.sessions()));
         loop {
-            let best = self.balance.choose(places.clone());
+            let best = self.balance.choose(places.clone(), home);
             let best = best.and_then(|n| self.loops.get(n).map(|event_loop| (n, event_loop)));
             let Some((n, event_loop)) = best else { return Err(connection) };
             match event_loop.insert(connection, own && n == home) {

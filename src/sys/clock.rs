@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::fork_lock::ForkLock;
+use super::fork_lock::{self, ForkLock};
 
 /// A point in time on a clock that is never set, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,6 +99,11 @@ fn leave_out_locked(system: u64) {
         LOST.fetch_add(gap, Ordering::Relaxed);
         LAST.store(system, Ordering::Release);
     }
+}
+
+/// Takes note that a run begins in this process, which may be a forked child, before it has threads.
+pub fn begin_run() {
+    fork_lock::in_this_process();
 }
 
 /// Takes note that the process runs, and that somebody will say so again within `interval`, which is

@@ -5,8 +5,18 @@ use std::time::Duration;
 
 use super::jitter::jitter;
 
-/// Tries to take a lock before the thread gives its processor away, and before it sleeps.
+/// Tries to take a lock before it is asked whose it is, and the thread gives its processor away; and before it
+/// sleeps.
 const TRIES: u32 = 100;
+const YIELDS: u32 = 1000;
+
+/// The process that this one is, as it was last asked: locks are taken often, and asking is a system call.
+static PROCESS: AtomicU32 = AtomicU32::new(0);
+
+/// Takes note which process this is, which may be a forked child, before its threads start.
+pub(super) fn in_this_process() {
+    PROCESS.store(std::process::id(), Ordering::Relaxed);
+}
 
 /// A lock for a few instructions on what is consistent after each of them.
 ///
@@ -26,20 +36,35 @@ impl ForkLock {
 
     /// Waits until the lock is free, and takes it.
     pub(super) fn lock(&self) -> Held<'_> {
-        let process = std::process::id();
-        let take = |holder| (holder != process).then_some(process);
+        // 0 would be a lock that is free.
+        let process = PROCESS.load(Ordering::Relaxed).max(1);
         let mut tries = 0;
-        // Acquire pairs with the release of whoever held it.
-        while self.holder.fetch_update(Ordering::Acquire, Ordering::Relaxed, take).is_err() {
+        while !self.take(0, process) {
             tries += 1;
-            match tries {
-                0..TRIES => std::hint::spin_loop(),
-                TRIES..=1000 => std::thread::yield_now(),
-                _ => std::thread::sleep(Duration::from_micros(50)),
+            if tries < TRIES {
+                std::hint::spin_loop();
+                continue;
+            }
+            let (process, holder) = (std::process::id(), self.holder.load(Ordering::Relaxed));
+            if holder != process && self.take(holder, process) {
+                break;
+            }
+            if tries < YIELDS {
+                std::thread::yield_now();
+            } else {
+                std::thread::sleep(Duration::from_micros(50));
             }
         }
         jitter();
         Held(self)
+    }
+
+    /// Takes the lock if this is its holder.
+    fn take(&self, holder: u32, process: u32) -> bool {
+        // Acquire pairs with the release of whoever held it.
+        let taken =
+            self.holder.compare_exchange(holder, process, Ordering::Acquire, Ordering::Relaxed);
+        taken.is_ok()
     }
 }
 
@@ -59,6 +84,7 @@ mod tests {
 
     #[test]
     fn it_is_held_by_one_thread_at_a_time() {
+        in_this_process();
         static LOCK: ForkLock = ForkLock::new();
         static COUNT: AtomicU32 = AtomicU32::new(0);
         std::thread::scope(|scope| {
