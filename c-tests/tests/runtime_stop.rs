@@ -4,6 +4,7 @@ use super::runtime_support::{BOUND, Filter, eventually, let_a_timeout_pass};
 use c_tests::Linkage;
 use c_tests::differences::assert_ours;
 use rustix::process::Signal;
+use std::time::Duration;
 
 const SIGNALS: [Signal; 3] = [Signal::TERM, Signal::HUP, Signal::INT];
 
@@ -90,6 +91,27 @@ fn a_message_that_is_not_finished_in_time_is_aborted() {
     assert!(seen[1].starts_with("busy closed"), "{seen:?}");
     assert_eq!(log.len(), 1, "{log:?}");
     assert!(log[0].contains("1 sessions are still open"), "{log:?}");
+}
+
+/// Callbacks have their time even if there is none left of what a stop may take.
+#[test]
+fn a_message_is_aborted_though_the_process_was_stopped_meanwhile() {
+    let filter = Filter::start_env(&[("LIBMILTER_STOP_SECONDS", "8")], &[]);
+    let mut busy = filter.session("busy");
+    let mut idle = filter.session("idle");
+    busy.mail();
+    filter.signal(Signal::TERM);
+    // The stop has begun.
+    idle.closed();
+    filter.signal(Signal::STOP);
+    std::thread::sleep(Duration::from_secs(10));
+    filter.signal(Signal::CONT);
+    busy.closed();
+    assert_eq!(filter.returned(1).0, "0");
+    let (events, _) = filter.end();
+    let seen: Vec<_> = events.iter().filter(|e| e.starts_with("busy")).collect();
+    assert_eq!(seen.len(), 2, "{seen:?}");
+    assert_eq!(seen[0], "busy abort");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! How a run comes to its end, phase by phase.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{ENDING_MIN, Supervisor};
 use crate::runtime::accept::accept_rest;
@@ -30,11 +30,10 @@ impl<F: Filter + 'static> Supervisor<F> {
         }
         self.run.entrance.close(&self.run.loops);
         let began = Instant::now();
-        let (drain, callbacks, all) = {
-            let options = &self.run.service.options;
-            let parts = [options.drain_limit(), options.callback_limit(), options.stop_limit];
-            parts.map(|limit| began.checked_add(limit)).into()
-        };
+        let options = &self.run.service.options;
+        let limits = [options.drain_limit(), options.callback_limit(), options.stop_limit];
+        let [drain, callbacks, all] = limits.map(|limit| began.checked_add(limit));
+        let [drained, called, over] = limits;
         if control.level() == Level::Stop {
             self.linger(began);
         }
@@ -43,7 +42,7 @@ impl<F: Filter + 'static> Supervisor<F> {
         }
         self.run.enter_phase(Phase::Abort);
         self.reclaim();
-        self.wait_until(callbacks, |run| {
+        self.wait_until(not_before(callbacks, called - drained), |run| {
             run.service.lifecycle.each_detached(|output| output.break_off());
             run.service.lifecycle.sessions() == 0
         });
@@ -51,6 +50,7 @@ impl<F: Filter + 'static> Supervisor<F> {
         self.run.enter_phase(Phase::Over);
         clock::beat(|| None);
         self.run.pool.dismiss();
+        let all = not_before(all, over - called);
         // Threads stuck in a callback are not waited for. Others are, with sessions that were just
         // accepted or wait for a thread: they end without any callback.
         self.wait_until(all, |s| s.pool.live() <= left_behind);
@@ -132,4 +132,10 @@ impl<F: Filter + 'static> Supervisor<F> {
         });
         count
     }
+}
+
+/// The deadline of what begins now, and has that much time at least: it may begin late, as the process could not
+/// run for a while.
+fn not_before(deadline: Option<Instant>, span: Duration) -> Option<Instant> {
+    Some(deadline?.max(Instant::now().checked_add(span)?))
 }
