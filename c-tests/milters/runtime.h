@@ -9,14 +9,14 @@
 #include <libmilter/mfapi.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
+
+#include "children.h"
 
 /* Callbacks that can be told to do something; the names are those of struct smfiDesc. */
 enum { HELO, ENVFROM, ENVRCPT, DATA, HEADER, EOH, BODY, EOM, ABORT, CLOSE, UNKNOWN, CALLBACKS };
@@ -34,26 +34,7 @@ struct session {
 	char tasks[CALLBACKS][160];
 };
 
-/* Where events go: a copy of stdout with a high number, so that 0 to 2 can be closed. */
-static int events = -1;
 static int trace = 0;
-
-/* Writes one event, a line, with one write. */
-static void emit(const char *format, ...)
-{
-	char line[2048];
-	va_list args;
-	int n;
-
-	va_start(args, format);
-	n = vsnprintf(line, sizeof line - 1, format, args);
-	va_end(args);
-	if (n > (int)sizeof line - 2)
-		n = (int)sizeof line - 2;
-	line[n++] = '\n';
-	if (write(events, line, (size_t)n) != n)
-		_exit(98);
-}
 
 /* Waits until nobody has the named pipe open for writing any more, or it is gone. */
 static void wait_for_pipe(const char *path)
@@ -109,37 +90,6 @@ static void set_soft_limit(int resource, long value)
 			return;
 	}
 	emit("ERROR setrlimit: %s", strerror(errno));
-}
-
-/* Runs a program as filters do, its arguments separated by blanks, and emits its output. */
-static void run_program(const char *id, const char *command)
-{
-	char words[256], line[512], *arguments[16];
-	int out[2], n = 0;
-	pid_t child;
-	FILE *output;
-
-	snprintf(words, sizeof words, "%s", command);
-	for (char *word = strtok(words, " "); word != NULL && n < 15; word = strtok(NULL, " "))
-		arguments[n++] = word;
-	arguments[n] = NULL;
-	if (pipe2(out, O_CLOEXEC) != 0)
-		return emit("ERROR pipe: %s", strerror(errno));
-	child = fork();
-	if (child == 0) {
-		dup2(out[1], 1);
-		execvp(arguments[0], arguments);
-		_exit(127);
-	}
-	close(out[1]);
-	output = fdopen(out[0], "r");
-	while (fgets(line, sizeof line, output) != NULL) {
-		line[strcspn(line, "\n")] = '\0';
-		emit("%s exec %s", id, line);
-	}
-	fclose(output);
-	waitpid(child, NULL, 0);
-	emit("%s exec end", id);
 }
 
 struct job {
@@ -277,34 +227,6 @@ static sfsistat come_late(SMFICTX *ctx, const char *id, const char *pipe)
 	results[5] = smfi_setpriv(ctx, smfi_getpriv(ctx));
 	emit("%s late %d %d %d %d %d %d", id, results[0], results[1], results[2], results[3], results[4], results[5]);
 	return SMFIS_ACCEPT;
-}
-
-/* "DIRECTORY COUNT": forks that often; each child serves at an address of its own, and is stopped at once. */
-static void serve_in_children(const char *id, const char *arguments)
-{
-	char directory[100];
-	int count, i, served = 0;
-
-	if (sscanf(arguments, "%99s %d", directory, &count) != 2)
-		emit("ERROR not \"DIRECTORY COUNT\": %s", arguments);
-	for (i = 0; i < count; i++) {
-		int status = -1;
-		pid_t child = fork();
-
-		if (child == 0) {
-			char spec[150];
-
-			alarm(60); /* so that one that hangs is found */
-			snprintf(spec, sizeof spec, "unix:%s/%d", directory, i);
-			if (smfi_setconn(spec) != MI_SUCCESS || smfi_opensocket(1) != MI_SUCCESS)
-				_exit(2);
-			smfi_stop();
-			_exit(smfi_main() == MI_SUCCESS ? 0 : 1);
-		}
-		waitpid(child, &status, 0);
-		served += status == 0;
-	}
-	emit("%s children %d of %d", id, served, count);
 }
 
 /* Does what a session was told to do in a callback; the result is the callback's. */

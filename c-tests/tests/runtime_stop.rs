@@ -75,6 +75,14 @@ fn no_connection_is_accepted_while_messages_are_finished() {
     filter.end();
 }
 
+/// The session "busy" has had its abort and its close callback, and no other.
+fn was_broken_off(events: &[String]) {
+    let seen: Vec<_> = events.iter().filter(|e| e.starts_with("busy")).collect();
+    assert_eq!(seen.len(), 2, "{seen:?}");
+    assert_eq!(seen[0], "busy abort");
+    assert!(seen[1].starts_with("busy closed"), "{seen:?}");
+}
+
 #[test]
 fn a_message_that_is_not_finished_in_time_is_aborted() {
     let filter = Filter::start(&[]);
@@ -85,10 +93,7 @@ fn a_message_that_is_not_finished_in_time_is_aborted() {
     busy.closed();
     assert_eq!(filter.returned(1).0, "0");
     let (events, log) = filter.end();
-    let seen: Vec<_> = events.iter().filter(|e| e.starts_with("busy")).collect();
-    assert_eq!(seen.len(), 2, "{seen:?}");
-    assert_eq!(seen[0], "busy abort");
-    assert!(seen[1].starts_with("busy closed"), "{seen:?}");
+    was_broken_off(&events);
     assert_eq!(log.len(), 1, "{log:?}");
     assert!(log[0].contains("1 sessions are still open"), "{log:?}");
 }
@@ -108,10 +113,7 @@ fn a_message_is_aborted_though_the_process_was_stopped_meanwhile() {
     filter.signal(Signal::CONT);
     busy.closed();
     assert_eq!(filter.returned(1).0, "0");
-    let (events, _) = filter.end();
-    let seen: Vec<_> = events.iter().filter(|e| e.starts_with("busy")).collect();
-    assert_eq!(seen.len(), 2, "{seen:?}");
-    assert_eq!(seen[0], "busy abort");
+    was_broken_off(&filter.end().0);
 }
 
 #[test]

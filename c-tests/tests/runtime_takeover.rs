@@ -1,6 +1,6 @@
 //! Filters that come and go at one path or socket: nobody who connects finds none.
 
-use super::runtime_support::{Filter, eventually};
+use super::runtime_support::{Filter, eventually, listening};
 use c_tests::differences::assert_differs;
 use c_tests::ends::Ends;
 use c_tests::{Linkage, public};
@@ -14,10 +14,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Names by which the system lists sockets that listen at the path or beside it, without process ids.
 fn listed(path: &Path) -> Vec<String> {
-    let table = std::fs::read_to_string("/proc/net/unix").unwrap();
     let path = path.to_str().unwrap();
-    let names = table.lines().filter(|line| line.contains(" 00010000 "));
-    let names = names.filter_map(|line| line.find(path).map(|at| &line[at + path.len()..]));
+    let lines = listening();
+    let names = lines.iter().filter_map(|line| line.find(path).map(|at| &line[at + path.len()..]));
     let mut names: Vec<String> =
         names.map(|rest| if rest.is_empty() { "path" } else { "beside" }.to_owned()).collect();
     names.sort();

@@ -1,7 +1,7 @@
 //! The host of a filter: its service manager, the rights of its socket, others at its path, its signals, and
 //! who only looks whether it is there.
 
-use super::runtime_support::{BOUND, Filter, Session, eventually, program};
+use super::runtime_support::{BOUND, Filter, Session, eventually, listening, program};
 use c_tests::differences::assert_differs;
 use c_tests::output::output_within;
 use c_tests::{Compile, Linkage, Packages, public};
@@ -195,10 +195,7 @@ fn a_socket_that_is_served_is_left_alone_if_asked() {
     drop(served);
     // A program that another test is just starting may have it for a moment.
     eventually("nobody listens there", || {
-        let table = std::fs::read_to_string("/proc/net/unix").unwrap();
-        let listens =
-            |line: &str| line.contains(" 00010000 ") && line.ends_with(path.to_str().unwrap());
-        !table.lines().any(listens)
+        !listening().iter().any(|line| line.ends_with(path.to_str().unwrap()))
     });
     assert_eq!(open(Linkage::OursDynamic, &spec, &variables), ["opensocket 1 = 0"]);
 }

@@ -2,7 +2,7 @@
 //! what becomes of it when filters come and go.
 
 use super::runtime_fork::processor_time;
-use super::runtime_support::{BOUND, Filter, eventually, program};
+use super::runtime_support::{BOUND, Filter, eventually, listening, program};
 use super::statistics_support::{Counted, exchange, get, numbers, start_at};
 use c_tests::{Linkage, public};
 use rustix::process::Signal;
@@ -291,12 +291,9 @@ fn the_filter_closes_the_socket() {
     let counted = Counted::start(&[], &[]);
     let filter = &counted.filter;
     let inode = |fd: &std::fs::DirEntry| std::fs::read_link(fd.path()).unwrap();
-    let table = std::fs::read_to_string("/proc/net/unix").unwrap();
     let path = counted.path();
-    // A connection to it that has not ended yet has the path, too.
-    let listens =
-        |line: &&str| line.contains(" 00010000 ") && line.ends_with(path.to_str().unwrap());
-    let line = table.lines().find(listens).unwrap();
+    let lines = listening();
+    let line = lines.iter().find(|line| line.ends_with(path.to_str().unwrap())).unwrap();
     let socket = format!("socket:[{}]", line.split_whitespace().nth(6).unwrap());
     let fds = std::fs::read_dir(format!("/proc/{}/fd", filter.milter.pid())).unwrap();
     let fd = fds.flatten().find(|fd| inode(fd).to_str() == Some(&socket)).unwrap();

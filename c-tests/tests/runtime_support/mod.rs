@@ -304,6 +304,13 @@ pub(crate) fn let_a_timeout_pass() {
     clock.stop();
 }
 
+/// The system's lines about unix sockets that listen; connections to them have their paths, too.
+pub(crate) fn listening() -> Vec<String> {
+    let table = std::fs::read_to_string("/proc/net/unix").unwrap();
+    let lines = table.lines().filter(|line| line.contains(" 00010000 "));
+    lines.map(str::to_owned).collect()
+}
+
 /// Polls until a condition holds.
 pub(crate) fn eventually(what: &str, done: impl Fn() -> bool) {
     eventually_or(|| what.to_owned(), done);
