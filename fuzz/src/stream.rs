@@ -28,7 +28,7 @@ impl Receiver {
         let mut buffer = [self.partial.bytes(), bytes, &[0xee]].concat();
         counted(|| self.partial.clear());
         let mut at = 0;
-        while let Some(frame) = frame::next(&mut buffer[at..], limit())? {
+        while let Some(frame) = frame::complete(&mut buffer[at..], limit()) {
             at += frame.size();
             let behind = std::mem::take(frame.bytes.last_mut().expect("the byte behind"));
             let flow = packet(frame.letter, frame.bytes);
@@ -37,6 +37,7 @@ impl Receiver {
                 return Ok(flow);
             }
         }
+        frame::check(&buffer[at..], limit())?;
         let rest = &buffer[at..buffer.len() - 1];
         counted(|| self.partial.extend(rest)).unwrap();
         Ok(Flow::Continue)

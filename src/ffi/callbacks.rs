@@ -1,15 +1,14 @@
 //! The callbacks of a C filter and their arguments.
 
 use std::ffi::{c_char, c_int, c_ulong, c_void};
-use std::ops::ControlFlow;
 
+use super::arguments::with_arguments;
 use super::call::{Call, Flags, Form};
 use super::types::{EventCallback, smfiDesc};
 use crate::proto::address::Address;
 use crate::proto::codes::{LIBRARY_VERSION, LIBRARY_VERSION_MDS, status, step};
 use crate::proto::command::Command;
 use crate::proto::negotiate::{FilterTraits, Offer, Request};
-use crate::proto::nul::{count, each};
 use crate::session::{Context, Filter};
 
 /// A registered filter. A run keeps its own copy, so that registering again does not change the
@@ -100,46 +99,6 @@ impl CFilter {
             _ => None,
         }
     }
-}
-
-/// Strings for which no memory is allocated: an address and some ESMTP arguments.
-const FEW: usize = 15;
-
-/// Hands an array of pointers to the strings in `bytes`, with NULL at the end, to `take`; each
-/// string ends in NUL.
-///
-/// `None` without memory for the array.
-fn with_arguments<T>(bytes: &mut [u8], take: impl FnOnce(&mut [*mut c_char]) -> T) -> Option<T> {
-    let mut few = [std::ptr::null_mut(); FEW + 1];
-    let mut many = pointers(bytes, &mut few)?;
-    Some(take(if many.is_empty() { &mut few } else { &mut many }))
-}
-
-/// Points to the strings in `bytes`, with NULL at the end: in `few` if they fit, else in what is
-/// returned, which is allocated once; `None` without memory for that.
-fn pointers(bytes: &mut [u8], few: &mut [*mut c_char; FEW + 1]) -> Option<Vec<*mut c_char>> {
-    let first: *mut c_char = bytes.as_mut_ptr().cast();
-    let mut start = 0;
-    let mut places = few.iter_mut().take(FEW);
-    let all = each(bytes, |nul| {
-        let Some(place) = places.next() else { return ControlFlow::Break(()) };
-        *place = first.wrapping_add(start);
-        start = nul + 1;
-        ControlFlow::Continue(())
-    });
-    if all.is_continue() {
-        return Some(Vec::new());
-    }
-    let mut many = Vec::new();
-    many.try_reserve_exact(count(bytes) + 1).ok()?;
-    let mut start = 0;
-    let _all: ControlFlow<()> = each(bytes, |nul| {
-        many.push(first.wrapping_add(start));
-        start = nul + 1;
-        ControlFlow::Continue(())
-    });
-    many.push(std::ptr::null_mut());
-    Some(many)
 }
 
 /// Storage for any address a client can have, so that a filter may read as much as it likes.
@@ -279,24 +238,5 @@ impl Filter for CFilter {
         let call = Call::new(Form::Event, callback as *const c_void, context);
         // SAFETY: a callback of this form.
         unsafe { call.run() }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn arguments_point_to_their_strings_and_are_allocated_once() {
-        for number in [0, 1, FEW - 1, FEW, FEW + 1, 17, 100, 10_000, 32_767] {
-            let mut bytes = b"a\0".repeat(number);
-            let start: *mut c_char = bytes.as_mut_ptr().cast();
-            let mut few = [std::ptr::null_mut(); FEW + 1];
-            let many = pointers(&mut bytes, &mut few).unwrap();
-            assert_eq!(many.capacity(), if number > FEW { number + 1 } else { 0 });
-            let all = if many.is_empty() { &few[..=number] } else { &many[..] };
-            let wanted: Vec<_> = (0..number).map(|n| start.wrapping_add(2 * n)).collect();
-            assert_eq!(all.split_last(), Some((&std::ptr::null_mut(), &wanted[..])), "{number}");
-        }
     }
 }

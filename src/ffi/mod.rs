@@ -4,6 +4,7 @@
 //! happens here. `include/libmilter/libmilter.h` is generated from [`types`] and from the
 //! functions' comments.
 
+mod arguments;
 mod call;
 mod callbacks;
 mod changes;

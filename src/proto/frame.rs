@@ -65,19 +65,11 @@ fn head(bytes: &[u8]) -> Option<(u8, usize)> {
     Some((letter, u32::from_be_bytes([a, b, c, d]).wrapping_sub(1) as usize))
 }
 
-/// Finds the packet at the front of `buffer`; `None` means that more bytes are needed.
+/// Finds the packet at the front of `buffer`; `None` means that more bytes are needed, or that these can't be
+/// the start of a packet, see [`check`].
 ///
 /// The last byte of the buffer is not one that was received but room for a NUL, so that every
 /// packet has a byte behind it.
-///
-/// # Errors
-/// The bytes can't be the start of a packet, or of one larger than `limit` bytes of payload.
-pub fn next(buffer: &mut [u8], limit: usize) -> Result<Option<Frame<'_>>, FrameError> {
-    check(buffer, limit)?;
-    Ok(complete(buffer, limit))
-}
-
-/// As [`next`], but `None` if the bytes can't be the start of a packet, too: see [`check`].
 #[inline]
 #[must_use]
 pub fn complete(buffer: &mut [u8], limit: usize) -> Option<Frame<'_>> {
@@ -90,10 +82,10 @@ pub fn complete(buffer: &mut [u8], limit: usize) -> Option<Frame<'_>> {
     buffer.get_mut(HEAD..end).map(|bytes| Frame { letter, bytes })
 }
 
-/// Whether a buffer, as [`next`] gets, may begin with a packet, as far as can be told from what is there.
+/// Whether a buffer, as [`complete`] gets, may begin with a packet, as far as can be told from what is there.
 ///
 /// # Errors
-/// As those of [`next`].
+/// The bytes can't be the start of a packet, or of one larger than `limit` bytes of payload.
 #[cold]
 pub fn check(buffer: &[u8], limit: usize) -> Result<(), FrameError> {
     let limit = limit + usize::from(planted(Bug::FrameLimit));
@@ -130,6 +122,14 @@ pub fn put_head(out: &mut Vec<u8>, letter: u8, payload: usize) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// Looks for a packet, then for what is wrong if there is none.
+    fn next(buffer: &mut [u8], limit: usize) -> Result<Option<Frame<'_>>, FrameError> {
+        let checked = check(buffer, limit);
+        let found = complete(buffer, limit);
+        assert!(found.is_none() || checked.is_ok(), "a packet that can't be one");
+        checked.map(|()| found)
+    }
 
     /// The first packet of what was received: letter and payload.
     fn first(received: &[u8], limit: usize) -> Result<Option<(u8, Vec<u8>)>, FrameError> {

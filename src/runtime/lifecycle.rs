@@ -231,4 +231,15 @@ mod tests {
         lifecycle.end_session(false);
         assert_eq!((lifecycle.keep_time(), clock::is_kept()), (None, false));
     }
+
+    #[test]
+    fn sessions_with_a_message_are_counted_at_their_end() {
+        static CONTROL: Control = Control::new();
+        let lifecycle = Lifecycle::new(&CONTROL, Arc::new(Log::new(b"test")), None);
+        for (had_message, served) in [(false, 0), (true, 1), (false, 1), (true, 2)] {
+            lifecycle.begin_session();
+            lifecycle.end_session(had_message);
+            assert_eq!((lifecycle.served(), lifecycle.sessions()), (served, 0));
+        }
+    }
 }

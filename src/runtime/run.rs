@@ -82,8 +82,8 @@ impl<F: Filter> Run<F> {
 
     /// Puts a session that waits for its MTA into a loop.
     ///
-    /// `home` is the number of the one it comes from, `own` if the calling thread owns that. Gives the session back if it is to
-    /// end rather than to wait: the run is stopping, or it can't be watched.
+    /// `home` is the number of the one it comes from, `own` if the calling thread owns that. Gives the
+    /// session back if it is to end rather than to wait: the run is stopping, or it can't be watched.
     pub(super) fn attach(
         &self,
         mut connection: Box<Connection>,

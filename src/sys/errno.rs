@@ -19,10 +19,8 @@ pub struct Kept(c_int);
 #[must_use]
 #[inline]
 pub fn keep() -> Kept {
-    // SAFETY: takes no argument; the C library has a place for each thread.
-    let place = unsafe { location() };
     // SAFETY: the place is this thread's own, and lasts as long as the thread.
-    Kept(unsafe { *place })
+    Kept(unsafe { *place() })
 }
 
 impl Drop for Kept {
@@ -35,10 +33,14 @@ impl Drop for Kept {
 /// Sets `errno`.
 #[inline]
 pub fn set(number: c_int) {
-    // SAFETY: takes no argument; the C library has a place for each thread.
-    let place = unsafe { location() };
     // SAFETY: the place is this thread's own, and lasts as long as the thread.
-    unsafe { *place = number };
+    unsafe { *place() = number };
+}
+
+#[inline]
+fn place() -> *mut c_int {
+    // SAFETY: takes no argument; the C library has a place for each thread.
+    unsafe { location() }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! How a run comes to its end, phase by phase.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{ENDING_MIN, Supervisor};
 use crate::runtime::accept::accept_rest;
@@ -31,18 +31,20 @@ impl<F: Filter + 'static> Supervisor<F> {
         self.run.entrance.close(&self.run.loops);
         let began = Instant::now();
         let options = &self.run.service.options;
-        let limits = [options.drain_limit(), options.callback_limit(), options.stop_limit];
-        let [drain, callbacks, all] = limits.map(|limit| began.checked_add(limit));
-        let [drained, called, over] = limits;
+        let [drain, callbacks, all] =
+            [options.drain_limit(), options.callback_limit(), options.stop_limit];
+        // A phase that begins late, as the process could not run for a while, has its share all the same.
+        let deadline =
+            |limit, share| Some(began.checked_add(limit)?.max(Instant::now().checked_add(share)?));
         if control.level() == Level::Stop {
             self.linger(began);
         }
         if control.level() == Level::Stop {
-            self.drain(began, drain);
+            self.drain(began, began.checked_add(drain));
         }
         self.run.enter_phase(Phase::Abort);
         self.reclaim();
-        self.wait_until(not_before(callbacks, called - drained), |run| {
+        self.wait_until(deadline(callbacks, callbacks - drain), |run| {
             run.service.lifecycle.each_detached(|output| output.break_off());
             run.service.lifecycle.sessions() == 0
         });
@@ -50,7 +52,7 @@ impl<F: Filter + 'static> Supervisor<F> {
         self.run.enter_phase(Phase::Over);
         clock::beat(|| None);
         self.run.pool.dismiss();
-        let all = not_before(all, over - called);
+        let all = deadline(all, all - callbacks);
         // Threads stuck in a callback are not waited for. Others are, with sessions that were just
         // accepted or wait for a thread: they end without any callback.
         self.wait_until(all, |s| s.pool.live() <= left_behind);
@@ -132,10 +134,4 @@ impl<F: Filter + 'static> Supervisor<F> {
         });
         count
     }
-}
-
-/// The deadline of what begins now, and has that much time at least: it may begin late, as the process could not
-/// run for a while.
-fn not_before(deadline: Option<Instant>, span: Duration) -> Option<Instant> {
-    Some(deadline?.max(Instant::now().checked_add(span)?))
 }

@@ -64,6 +64,22 @@ fn nothing_is_aborted_outside_of_a_message() {
     assert_eq!(Play::fresh(&[]).finish(), "close", "a probe that says nothing");
 }
 
+#[test]
+fn a_session_that_had_a_message_to_its_end_is_told_apart() {
+    let mut play = Play::agreed(&[], 0);
+    for (packet, had) in [
+        ("M<a>|", false),
+        ("A", false),
+        ("M<a>|", false),
+        ("R<b>|", false),
+        ("E", true),
+        ("M<c>|", true),
+    ] {
+        play.run(&[packet]);
+        assert_eq!(play.session.had_message(), had, "{packet}");
+    }
+}
+
 /// The MTA sends ABORT after verdicts too; it means nothing then.
 #[test]
 fn an_ended_message_is_not_aborted() {
