@@ -185,17 +185,19 @@ impl AsFd for SocketOutput {
 
 impl Output for SocketOutput {
     fn send(&self, kind: u8, payload: Payload<'_>, now: bool) -> Result<(), SendError> {
+        self.push(self.held.lock(), kind, payload, now)
+    }
+
+    fn reply(&self, kind: u8) -> Result<(), SendError> {
         let held = self.held.lock();
-        let is_reply_alone = now && held.is_none() && matches!(payload, Payload::None);
-        if !is_reply_alone || self.way.is(Way::Broken) {
-            return self.push(held, kind, payload, now);
+        if held.is_some() || self.way.is(Way::Broken) {
+            return self.push(held, kind, Payload::None, true);
         }
-        // What nearly all replies are.
         let packet = bare(kind);
         match send_some(&self.socket, &packet) {
             Ok(n) if n == packet.len() => Ok(()),
             // It shows again, and is reported.
-            sent => self.write_rest(held, packet, sent.unwrap_or(0)),
+            sent => self.write_rest(held, kind, sent.unwrap_or(0)),
         }
     }
 

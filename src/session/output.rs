@@ -21,6 +21,14 @@ pub trait Output: Send + Sync {
     /// The packet, or one before it that had been held back, could not be written.
     fn send(&self, letter: u8, payload: Payload<'_>, now: bool) -> Result<(), SendError>;
 
+    /// Sends a reply without payload, at once: nearly all packets that are sent.
+    ///
+    /// # Errors
+    /// As [`Output::send`].
+    fn reply(&self, letter: u8) -> Result<(), SendError> {
+        self.send(letter, Payload::None, true)
+    }
+
     /// Logs something an operator should know.
     fn report(&self, report: Report<'_>);
 

@@ -233,7 +233,7 @@ impl Session {
 
     #[inline]
     fn send(&mut self, letter: u8) -> Flow {
-        match self.context.output.send(letter, Payload::None, true) {
+        match self.context.output.reply(letter) {
             Ok(()) => Flow::Continue,
             Err(_) => Flow::Close,
         }

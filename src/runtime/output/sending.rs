@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::SocketOutput;
-use crate::proto::response::{Payload, letter};
+use crate::proto::response::{Payload, bare, letter};
 use crate::runtime::held::{HELD_MAX, Held, STALLED};
 use crate::runtime::way::Way;
 use crate::session::{Output, Report, SendError};
@@ -86,15 +86,15 @@ impl SocketOutput {
         Ok(())
     }
 
-    /// Sends what is left of a packet of which so many bytes went out, or keeps it.
+    /// Sends what is left of a reply without payload of which so many bytes went out, or keeps it.
     #[cold]
     pub(super) fn write_rest(
         &self,
         mut held: MutexGuard<'_, Option<Box<Held>>>,
-        packet: [u8; 5],
+        kind: u8,
         sent: usize,
     ) -> Result<(), SendError> {
-        let rest = Held::rest(packet.get(sent..).unwrap_or_default());
+        let rest = Held::rest(bare(kind).get(sent..).unwrap_or_default());
         self.write(&mut held, Box::new(rest), false)
     }
 
