@@ -159,6 +159,16 @@ impl SessionFd {
     /// The number, unless another session has it by now.
     #[inline]
     fn number(fd: i32) -> Option<i32> {
+        let number = fd as u16;
+        match OWNERS.get(usize::from(number)) {
+            Some(last) if last.load(Ordering::Relaxed) == fd => Some(i32::from(number)),
+            _ => SessionFd::number_looked_up(fd),
+        }
+    }
+
+    /// The same for one that is lost, or not looked after, or another session's.
+    #[cold]
+    fn number_looked_up(fd: i32) -> Option<i32> {
         let fd = fd & !SessionFd::LOST;
         if fd & SessionFd::OWNED == 0 {
             return Some(fd);
