@@ -1,6 +1,7 @@
 //! Time for deadlines: cheap to read, exact to some milliseconds; it stands still while the process
 //! can't run.
 
+use std::mem::MaybeUninit;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -26,12 +27,12 @@ impl Time {
     #[must_use]
     pub fn now() -> Time {
         let system = system_milliseconds();
-        let (last, allowed) = (LAST.load(Ordering::Acquire), ALLOWED.load(Ordering::Relaxed));
-        if system.saturating_sub(last) > allowed {
+        if system > OVERDUE.load(Ordering::Acquire) {
             leave_out(system);
         }
-        // Ordered after the load of `LAST`: whoever sees its new value sees the new one here.
-        Time::from_milliseconds(system.saturating_sub(LOST.load(Ordering::Relaxed)))
+        // Ordered after the load of `OVERDUE`: whoever sees its new value sees the new one here.
+        let left = system.checked_sub(LOST.load(Ordering::Relaxed));
+        Time(left.and_then(NonZeroU64::new).unwrap_or(NonZeroU64::MIN))
     }
 
     /// Milliseconds since the clock began, which was before the process did.
@@ -64,6 +65,8 @@ impl Time {
 static LAST: AtomicU64 = AtomicU64::new(u64::MAX);
 /// Milliseconds between two such looks. If it is more, the process did not run in between.
 static ALLOWED: AtomicU64 = AtomicU64::new(u64::MAX);
+/// Both together: when a look is so late that the process did not run in between.
+static OVERDUE: AtomicU64 = AtomicU64::new(u64::MAX);
 /// Milliseconds left out so far.
 static LOST: AtomicU64 = AtomicU64::new(0);
 /// Held to leave something out. Of a fork in the middle of it, at most something is left out twice.
@@ -71,15 +74,17 @@ static LEAVING_OUT: ForkLock = ForkLock::new();
 
 /// Milliseconds on the system's clock.
 fn system_milliseconds() -> u64 {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut now = MaybeUninit::<libc::timespec>::uninit();
     // SAFETY: the pointer is valid for writing a timespec.
-    if unsafe { libc::clock_gettime(CLOCK, &raw mut now) } != 0 {
+    if unsafe { libc::clock_gettime(CLOCK, now.as_mut_ptr()) } != 0 {
         // The clock exists. If it can't be read all the same, time stands still.
         return match LAST.load(Ordering::Acquire) {
             u64::MAX => 0,
             last => last,
         };
     }
+    // SAFETY: the call has succeeded, so it is written.
+    let now = unsafe { now.assume_init() };
     now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
 }
 
@@ -93,12 +98,21 @@ fn leave_out(system: u64) {
 /// The same for who holds the lock.
 fn leave_out_locked(system: u64) {
     // Another thread may have come first.
-    let last = LAST.load(Ordering::Relaxed);
+    let (mut last, allowed) = (LAST.load(Ordering::Relaxed), ALLOWED.load(Ordering::Relaxed));
     let gap = system.saturating_sub(last);
-    if gap > ALLOWED.load(Ordering::Relaxed) {
+    if gap > allowed {
         LOST.fetch_add(gap, Ordering::Relaxed);
-        LAST.store(system, Ordering::Release);
+        last = system;
     }
+    // In any case: a fork may have come before the last of these was set.
+    set(last, allowed);
+}
+
+/// Sets when somebody has last looked, and what is allowed until the next look, for who holds the lock.
+fn set(last: u64, allowed: u64) {
+    LAST.store(last, Ordering::Relaxed);
+    ALLOWED.store(allowed, Ordering::Relaxed);
+    OVERDUE.store(last.saturating_add(allowed), Ordering::Release);
 }
 
 /// Takes note that a run begins in this process, which may be a forked child, before it has threads.
@@ -119,9 +133,10 @@ pub fn beat(interval: impl FnOnce() -> Option<Duration>) -> Option<Duration> {
     leave_out_locked(system);
     let interval = interval();
     let span = interval.and_then(|interval| u64::try_from(interval.as_millis()).ok());
-    // Whoever sees the new interval with the last look before looks again under the lock.
-    LAST.store(if span.is_some() { system } else { u64::MAX }, Ordering::Release);
-    ALLOWED.store(span.map_or(u64::MAX, |span| span.saturating_mul(2)), Ordering::Release);
+    match span {
+        Some(span) => set(system, span.saturating_mul(2)),
+        None => set(u64::MAX, u64::MAX),
+    }
     interval
 }
 
