@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn a_session_that_waits_is_small() {
         assert_eq!(size_of::<Connection>(), 72);
-        assert_eq!(size_of::<crate::session::Context>(), 120);
+        assert_eq!(size_of::<crate::session::Context>(), 104);
         assert_eq!(size_of::<SocketOutput>(), 40);
     }
 }

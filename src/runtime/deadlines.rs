@@ -1,19 +1,25 @@
 //! Deadlines of the sessions in one loop.
 
-use std::collections::BTreeSet;
+use std::collections::TryReserveError;
 use std::time::Duration;
 
 use crate::sys::clock::Time;
 use crate::sys::poller::Timeout;
 
-/// Deadlines in order of time; each slot has one at most.
+/// Deadlines in a heap, the earliest first; each slot has one at most.
 ///
 /// A deadline that has moved is not updated here: when the old one comes, the loop looks at the
 /// session and sets the next. So traffic costs nothing, and idle sessions cost nothing.
 #[derive(Debug, Default)]
 pub(super) struct Deadlines {
-    entries: BTreeSet<Entry>,
+    /// None is earlier than that of half its index, counted from 1.
+    heap: Vec<Entry>,
+    /// For each slot the index of its deadline in the heap, or [`NONE`].
+    places: Vec<u32>,
 }
+
+/// The place of a slot without a deadline.
+const NONE: u32 = u32::MAX;
 
 /// A time, and in the lowest [`SLOT_BITS`] the slot: small, as each waiting session has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,23 +47,81 @@ impl Deadlines {
     /// The highest slot there can be.
     pub(super) const SLOT_MAX: u32 = (1 << SLOT_BITS) - 1;
 
-    pub(super) fn insert(&mut self, at: Time, slot: u32) {
-        self.entries.insert(Entry::new(at, slot));
+    /// Makes room for the deadline of one more slot.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub(super) fn add_slot(&mut self) -> Result<(), TryReserveError> {
+        self.places.try_reserve(1)?;
+        self.heap.try_reserve(self.places.len() + 1 - self.heap.len())?;
+        self.places.push(NONE);
+        Ok(())
     }
 
-    pub(super) fn remove(&mut self, at: Time, slot: u32) {
-        self.entries.remove(&Entry::new(at, slot));
+    /// Sets the deadline of a slot that has none.
+    pub(super) fn insert(&mut self, at: Time, slot: u32) {
+        self.heap.push(Entry::new(at, slot));
+        self.rise(self.heap.len() - 1, Entry::new(at, slot));
+    }
+
+    /// Forgets the deadline of a slot, if it has one.
+    pub(super) fn remove(&mut self, slot: u32) {
+        let Some(place) = self.places.get_mut(slot as usize) else { return };
+        let index = std::mem::replace(place, NONE) as usize;
+        if index >= self.heap.len() {
+            return;
+        }
+        self.heap.swap_remove(index);
+        if let Some(moved) = self.heap.get(index).copied() {
+            self.sink(index, moved);
+        }
     }
 
     /// The earliest deadline.
     pub(super) fn first(&self) -> Option<Time> {
-        self.entries.first().map(|entry| entry.at())
+        self.heap.first().map(|entry| entry.at())
     }
 
     /// Takes out a slot whose deadline has come.
     pub(super) fn due(&mut self, now: Time) -> Option<u32> {
-        self.first().filter(|at| *at <= now)?;
-        self.entries.pop_first().map(Entry::slot)
+        let first = self.heap.first().filter(|entry| entry.at() <= now)?.slot();
+        self.remove(first);
+        Some(first)
+    }
+
+    fn put(&mut self, index: usize, entry: Entry) {
+        if let Some(room) = self.heap.get_mut(index) {
+            *room = entry;
+        }
+        if let Some(place) = self.places.get_mut(entry.slot() as usize) {
+            *place = index as u32;
+        }
+    }
+
+    /// Puts an entry at an index or, as far as it is earlier than those there, above.
+    fn rise(&mut self, mut index: usize, entry: Entry) {
+        while let Some(above) = index.checked_sub(1).map(|below| below / 2) {
+            let Some(later) = self.heap.get(above).copied().filter(|other| *other > entry) else {
+                break;
+            };
+            self.put(index, later);
+            index = above;
+        }
+        self.put(index, entry);
+    }
+
+    /// Puts an entry at an index or, as far as it is later than those there, below; or above.
+    fn sink(&mut self, mut index: usize, entry: Entry) {
+        let two = |index| index * 2 + 1..index * 2 + 3;
+        let earliest = |heap: &[Entry], index| {
+            let below = two(index).filter_map(|n| heap.get(n).map(|entry| (*entry, n)));
+            below.min().filter(|(other, _)| *other < entry)
+        };
+        while let Some((earlier, below)) = earliest(&self.heap, index) {
+            self.put(index, earlier);
+            index = below;
+        }
+        self.rise(index, entry);
     }
 }
 
@@ -120,6 +184,17 @@ impl Alarm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    fn has(deadlines: &Deadlines, slot: u32) -> bool {
+        deadlines.places[slot as usize] != NONE
+    }
+
+    fn with_slots(count: usize) -> Deadlines {
+        let mut deadlines = Deadlines::default();
+        (0..count).for_each(|_| deadlines.add_slot().unwrap());
+        deadlines
+    }
 
     #[test]
     fn an_alarm_rings_in_time_and_waits_for_less_and_less() {
@@ -144,21 +219,58 @@ mod tests {
     fn deadlines_come_in_order() {
         let start = Time::now();
         let at = |seconds| start.after(Duration::from_secs(seconds)).unwrap();
-        let mut deadlines = Deadlines::default();
+        let mut deadlines = with_slots(4);
         for (seconds, slot) in [(3, 1), (1, 2), (2, 3)] {
             deadlines.insert(at(seconds), slot);
         }
-        deadlines.remove(at(2), 3);
+        deadlines.remove(3);
+        assert_eq!([0, 1, 2, 3].map(|slot| has(&deadlines, slot)), [false, true, true, false]);
+        deadlines.remove(3);
         assert_eq!(deadlines.due(start), None);
         assert_eq!([deadlines.due(at(5)), deadlines.due(at(5))], [Some(2), Some(1)]);
         assert_eq!(deadlines.due(at(5)), None);
+        assert!(!has(&deadlines, 1) && !has(&deadlines, 2));
         // Too late for an entry, by a millisecond: that must not make it early.
         let far = Time::from_milliseconds(1 << (u64::BITS - SLOT_BITS));
-        deadlines.insert(far, Deadlines::SLOT_MAX);
+        assert_eq!(Entry::new(far, Deadlines::SLOT_MAX), Entry(u64::MAX));
+        deadlines.insert(far, 3);
         deadlines.insert(at(86_400), 0);
         assert_eq!(deadlines.first(), Some(at(86_400)));
         assert_eq!([deadlines.due(at(86_400)), deadlines.due(at(86_400))], [Some(0), None]);
-        deadlines.remove(far, Deadlines::SLOT_MAX);
+        deadlines.remove(3);
         assert_eq!(deadlines.first(), None);
+    }
+
+    proptest! {
+        /// As in a sorted set, whatever is inserted, removed and due in which order.
+        #[test]
+        fn the_heap_is_in_order(
+            steps in proptest::collection::vec((0u32..40, 1u64..1000, 0..4), 0..200),
+        ) {
+            let mut deadlines = with_slots(40);
+            let mut sorted = std::collections::BTreeSet::new();
+            for (slot, at, what) in steps {
+                let held = sorted.iter().copied().find(|(_, other)| *other == slot);
+                prop_assert_eq!(has(&deadlines, slot), held.is_some());
+                match (what, held) {
+                    (0, _) => {
+                        let due = sorted.first().copied().filter(|(first, _)| *first <= at);
+                        let slot = deadlines.due(Time::from_milliseconds(at));
+                        prop_assert_eq!(slot, due.map(|(_, slot)| slot));
+                        due.map(|due| sorted.remove(&due));
+                    }
+                    (_, Some(held)) => {
+                        deadlines.remove(slot);
+                        sorted.remove(&held);
+                    }
+                    (_, None) => {
+                        deadlines.insert(Time::from_milliseconds(at), slot);
+                        sorted.insert((at, slot));
+                    }
+                }
+                let first = sorted.first().map(|(at, _)| Time::from_milliseconds(*at));
+                prop_assert_eq!(deadlines.first(), first);
+            }
+        }
     }
 }

@@ -21,8 +21,8 @@ pub(super) struct Slot {
     arrived: bool,
     /// Its socket is being watched for room rather than for bytes.
     full: bool,
-    /// The entry in `deadlines`.
-    deadline: Option<Time>,
+    /// It has an entry in `deadlines`.
+    timed: bool,
     /// `None` while the session has its turn.
     connection: Option<Box<Connection>>,
 }
@@ -75,7 +75,10 @@ impl Slots {
                 }
                 // Room to give it back, too: that can't fail.
                 let more = self.slots.len() + 1 - self.free.len();
-                if self.slots.try_reserve(1).is_err() || self.free.try_reserve(more).is_err() {
+                if self.slots.try_reserve(1).is_err()
+                    || self.free.try_reserve(more).is_err()
+                    || self.deadlines.add_slot().is_err()
+                {
                     return Err(connection);
                 }
                 self.slots.push(None);
@@ -87,7 +90,7 @@ impl Slots {
         if let Some(place) = self.slots.get_mut(slot as usize) {
             let output = Arc::clone(&connection.output);
             let connection = Some(connection);
-            *place = Some(Slot { output, entry, arrived: false, full, deadline: None, connection });
+            *place = Some(Slot { output, entry, arrived: false, full, timed: false, connection });
         }
         Ok(Ticket { slot, full, entry })
     }
@@ -119,12 +122,9 @@ impl Slots {
     #[cold]
     pub(super) fn time(&mut self, slot: u32) -> Option<Time> {
         let limits = self.limits;
-        let place = self.get_mut(slot)?;
-        if place.deadline.is_some() {
-            return None;
-        }
-        place.deadline = place.connection.as_ref()?.deadline(limits);
-        let at = place.deadline?;
+        let place = self.get_mut(slot).filter(|place| !place.timed)?;
+        let at = place.connection.as_ref()?.deadline(limits)?;
+        place.timed = true;
         self.deadlines.insert(at, slot);
         Some(at)
     }
@@ -187,7 +187,7 @@ impl Slots {
         let Some(place) = self.get_mut(slot) else { return true };
         // Nobody has put another one there.
         place.connection.get_or_insert(connection);
-        place.deadline.is_some()
+        place.timed
     }
 
     /// Whether a slot is this session's.
@@ -206,8 +206,8 @@ impl Slots {
         self.running.take_if(|running| *running == slot);
         let gone = self.slots.get_mut(slot as usize)?.take()?;
         self.free.push(slot);
-        if let Some(at) = gone.deadline {
-            self.deadlines.remove(at, slot);
+        if gone.timed {
+            self.deadlines.remove(slot);
         }
         Some(gone)
     }
@@ -252,12 +252,14 @@ impl Slots {
     fn expires(&mut self, slot: u32, now: Time) -> bool {
         let limits = self.limits;
         let Some(place) = self.get_mut(slot) else { return false };
-        place.deadline = place.connection.as_ref().and_then(|c| c.deadline(limits));
-        let Some(at) = place.deadline else { return false };
+        place.timed = false;
+        let Some(at) = place.connection.as_ref().and_then(|c| c.deadline(limits)) else {
+            return false;
+        };
         if at <= now {
-            place.deadline = None;
             return true;
         }
+        place.timed = true;
         self.deadlines.insert(at, slot);
         false
     }

@@ -32,8 +32,8 @@ pub struct Context {
 #[derive(Default)]
 pub(super) struct Inner {
     pub(super) macros: Macros,
-    pub(super) reply: Option<Box<[u8]>>,
-    lists: Option<Box<[Option<Vec<u8>>; MACRO_STAGES]>>,
+    /// What most sessions never have, once there is some.
+    seldom: Option<Box<Seldom>>,
     /// Actions negotiated.
     pub(super) granted: u32,
     /// Whether the end of a message is being processed, so that it may be changed.
@@ -42,6 +42,31 @@ pub(super) struct Inner {
     pub(super) overran: Option<Result<(), SendError>>,
     /// Mistakes of the filter that were told, as bits by kind.
     pub(super) told: u8,
+}
+
+/// What a filter may set for later.
+#[derive(Default)]
+struct Seldom {
+    reply: Option<Box<[u8]>>,
+    lists: Option<Box<[Option<Vec<u8>>; MACRO_STAGES]>>,
+}
+
+impl Inner {
+    /// Stores a reply; gives the one before.
+    fn set_reply(&mut self, reply: Vec<u8>) -> Option<Box<[u8]>> {
+        self.seldom.get_or_insert_default().reply.replace(reply.into_boxed_slice())
+    }
+
+    fn reply(&self) -> Option<&[u8]> {
+        self.seldom.as_ref()?.reply.as_deref()
+    }
+
+    /// Forgets the stored reply.
+    pub(super) fn forget_reply(&mut self) {
+        if let Some(seldom) = &mut self.seldom {
+            seldom.reply = None;
+        }
+    }
 }
 
 impl Context {
@@ -133,7 +158,7 @@ impl Context {
     ) -> Result<(), Refused> {
         let reply = reply::single(code, enhanced, text).map_err(Refused::Reply)?;
         self.in_time()?;
-        let old = self.lock().reply.replace(reply.into_boxed_slice());
+        let old = self.lock().set_reply(reply);
         if planted(Bug::ReplyLeaked) {
             std::mem::forget(old);
         }
@@ -152,20 +177,21 @@ impl Context {
     ) -> Result<(), Refused> {
         let reply = reply::multi(code, enhanced, lines).map_err(Refused::Reply)?;
         self.in_time()?;
-        self.lock().reply = Some(reply.into_boxed_slice());
+        self.lock().set_reply(reply);
         Ok(())
     }
 
     /// The code of the stored reply, if there is one.
     #[cold]
     pub(super) fn reply_code(&self) -> Option<[u8; 3]> {
-        self.lock().reply.as_ref().and_then(|reply| reply.first_chunk().copied())
+        self.lock().reply().and_then(|reply| reply.first_chunk().copied())
     }
 
     /// Takes the stored reply if its class fits: '4' or '5'.
     pub(super) fn take_reply(&self, class: u8) -> Option<Box<[u8]>> {
         let fits = |first: &u8| *first == class || planted(Bug::ReplyClass);
-        self.lock().reply.take_if(|reply| reply.first().is_some_and(fits))
+        let mut inner = self.lock();
+        inner.seldom.as_mut()?.reply.take_if(|reply| reply.first().is_some_and(fits))
     }
 
     /// Sets the list of macros wanted at a stage (`smfi_setsymlist`).
@@ -176,7 +202,7 @@ impl Context {
         let stage = usize::try_from(stage).map_err(|_| Refused::Argument(Wrong::MacroStage))?;
         self.in_time()?;
         let mut inner = self.lock();
-        let lists = inner.lists.get_or_insert_default();
+        let lists = inner.seldom.get_or_insert_default().lists.get_or_insert_default();
         let slot = lists.get_mut(stage).ok_or(Refused::Argument(Wrong::MacroStage))?;
         if slot.is_some() && !planted(Bug::ListReplaced) {
             return Err(Refused::AlreadySet);
@@ -194,7 +220,8 @@ impl Context {
         take: impl FnOnce(&mut dyn Iterator<Item = (u32, &[u8])>) -> T,
     ) -> T {
         let inner = self.lock();
-        let slots = inner.lists.iter().flat_map(|lists| lists.iter());
+        let lists = inner.seldom.as_ref().and_then(|seldom| seldom.lists.as_ref());
+        let slots = lists.iter().flat_map(|lists| lists.iter());
         take(&mut (0u32..).zip(slots).filter_map(|(n, slot)| Some((n, slot.as_deref()?))))
     }
 

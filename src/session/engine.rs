@@ -71,7 +71,7 @@ impl Session {
         if command == Command::QuitNc {
             self.close(filter);
             if !planted(Bug::ReplyKept) {
-                self.context.lock().reply = None;
+                self.context.lock().forget_reply();
             }
             self.state = State::QuitNc;
         }

@@ -34,7 +34,7 @@ impl Context {
         if overran.is_some() {
             let mut inner = self.lock();
             inner.changeable = false;
-            inner.reply = None;
+            inner.forget_reply();
             inner.overran = overran;
         }
         overran.is_some()

@@ -93,3 +93,10 @@ fn a_slot_that_is_vacated_leaves_the_turn_of_another_alone() {
     slots.vacate(one.slot).unwrap();
     assert_eq!(slots.running(), None);
 }
+
+/// Each session that waits has one, and places of those that are gone are kept.
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn a_slot_is_small() {
+    assert_eq!(size_of::<Option<Slot>>(), 24);
+}
