@@ -73,8 +73,10 @@ impl Connection {
                     // Callbacks get strings in place, which a NUL ends.
                     let behind = packet.bytes.last_mut().map(std::mem::take).unwrap_or_default();
                     let flow = self.packet(service, command, packet.bytes, place, verbose);
-                    if let Some(place) = buffer.get_mut(next) {
-                        *place = behind;
+                    if next + 1 < buffer.len() {
+                        if let Some(place) = buffer.get_mut(next) {
+                            *place = behind;
+                        }
                     }
                     if flow == Flow::Close || flags::is_any() {
                         return (TurnEnd::Close, next);
@@ -89,6 +91,10 @@ impl Connection {
                             }
                             Err(_) => return (TurnEnd::Close, next),
                         }
+                    }
+                    // Nearly always, a buffer ends with a command.
+                    if next + 1 >= buffer.len() {
+                        return (TurnEnd::Wait, next);
                     }
                     limit = self.session.context().max_data_size();
                 }
@@ -107,7 +113,6 @@ impl Connection {
                 turn = 1;
             }
         }
-        // Nearly always, a buffer ends with a packet.
         if at + 1 < buffer.len() {
             end = self.keep(buffer.get(at..).unwrap_or_default(), limit, end);
         }
