@@ -73,28 +73,26 @@ impl Connection {
                     // Callbacks get strings in place, which a NUL ends.
                     let behind = packet.bytes.last_mut().map(std::mem::take).unwrap_or_default();
                     let flow = self.packet(service, command, packet.bytes, place, verbose);
-                    if next + 1 < buffer.len() {
-                        if let Some(place) = buffer.get_mut(next) {
-                            *place = behind;
-                        }
-                    }
                     if flow == Flow::Close || flags::is_any() {
                         return (TurnEnd::Close, next);
                     }
                     if self.output.is_full() {
                         match self.output.drain() {
                             Ok(true) => {}
-                            Ok(false) => {
-                                at = next;
-                                end = TurnEnd::Full;
-                                break;
-                            }
+                            Ok(false) => end = TurnEnd::Full,
                             Err(_) => return (TurnEnd::Close, next),
                         }
                     }
                     // Nearly always, a buffer ends with a command.
                     if next + 1 >= buffer.len() {
-                        return (TurnEnd::Wait, next);
+                        return (end, next);
+                    }
+                    if let Some(place) = buffer.get_mut(next) {
+                        *place = behind;
+                    }
+                    if end == TurnEnd::Full {
+                        at = next;
+                        break;
                     }
                     limit = self.session.context().max_data_size();
                 }
