@@ -185,6 +185,9 @@ impl AsFd for SocketOutput {
 
 impl Output for SocketOutput {
     fn send(&self, kind: u8, payload: Payload<'_>, now: bool) -> Result<(), SendError> {
+        if now && matches!(payload, Payload::None) {
+            return self.reply(kind);
+        }
         self.push(self.held.lock(), kind, payload, now)
     }
 
