@@ -3,7 +3,7 @@
 use std::collections::TryReserveError;
 use std::ops::ControlFlow;
 
-use super::nul::{count, each};
+use super::nul::{count, each, first};
 use super::planted::{Bug, planted};
 
 /// The macros of a stage, without spare room, since they are kept while the session waits.
@@ -150,27 +150,28 @@ impl Stage {
 }
 
 /// Where a macro's value begins in strings.
-#[inline]
+#[inline(never)]
 fn find_in_strings(strings: &[u8], name: &[u8]) -> Option<usize> {
-    let macro_at = |at: usize| begins_with(strings.get(at..)?, name).map(|length| at + length);
-    let mut value = macro_at(0);
-    if value.is_none() {
-        // A name and a value have a NUL each.
-        let mut in_name = true;
-        let found = each(strings, |nul| {
-            in_name = !in_name;
-            match if in_name { macro_at(nul + 1) } else { None } {
-                Some(value) => ControlFlow::Break(value),
-                None => ControlFlow::Continue(()),
-            }
-        });
-        value = match found {
-            ControlFlow::Break(value) => Some(value),
-            ControlFlow::Continue(()) => None,
-        };
-    }
+    // Often it is the first: many packets have only one.
+    let value = match begins_with(strings, name) {
+        None => find_behind_first(strings, name),
+        value => value,
+    };
     // A last name without a value is no macro.
     value.filter(|value| *value < strings.len())
+}
+
+/// The same for what is not the first macro.
+#[inline(never)]
+fn find_behind_first(strings: &[u8], name: &[u8]) -> Option<usize> {
+    let mut rest = strings;
+    loop {
+        let value = rest.get(first(rest)? + 1..)?;
+        rest = value.get(first(value)? + 1..)?;
+        if let Some(length) = begins_with(rest, name) {
+            return Some(strings.len() - rest.len() + length);
+        }
+    }
 }
 
 /// The same in strings followed by their offsets and how many these are.
