@@ -42,6 +42,7 @@ mod protocol;
 mod random;
 mod runtime_accept;
 mod runtime_allowance;
+mod runtime_arrival;
 mod runtime_closed;
 mod runtime_concurrency;
 mod runtime_faults;

@@ -9,6 +9,8 @@
 #[path = "runtime_support/mod.rs"]
 mod runtime_support;
 
+#[path = "runtime_arrival.rs"]
+mod arrival;
 #[path = "runtime_concurrency.rs"]
 mod concurrency;
 #[path = "runtime_leave.rs"]

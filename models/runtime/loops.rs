@@ -17,6 +17,7 @@ pub(super) const MODELS: &[(&str, fn())] = &[
         "a session that waits for room is served again",
         a_session_that_waits_for_room_is_served_again,
     ),
+    ("what one turn leaves the next receives", what_one_turn_leaves_the_next_receives),
     ("who takes a loop over serves what is left", who_takes_over_serves_what_is_left),
     ("a session whose loop was taken away is in one place", a_session_is_in_one_place),
     ("a stop reaches a session that is just brought", a_stop_reaches_all),
@@ -66,13 +67,18 @@ impl House {
             if until(self, phase) {
                 return;
             }
-            this.wait(&mut events, &Timeout::NONE).unwrap();
-            for key in events.keys() {
-                match key.checked_sub(FIRST_SLOT_KEY) {
+            let mut next = this.batch.next();
+            if next.is_none() {
+                this.wait(&mut events, &Timeout::NONE).unwrap();
+                next = this.batch.fill(&events);
+            }
+            while let Some(ready) = next {
+                match ready.key().checked_sub(FIRST_SLOT_KEY) {
                     None => this.owner.woken(),
                     Some(slot) if self.serve(slot.try_into().unwrap()) => {}
                     Some(_) => return,
                 }
+                next = this.batch.next();
             }
         }
     }
@@ -90,7 +96,8 @@ impl House {
             self.bring(connection, false);
             return false;
         }
-        assert!(this.watch(slot, &connection));
+        let more = connection.output.socket.has_more();
+        assert!(this.watch(slot, &connection, more));
         this.put_back(slot, connection);
         true
     }
@@ -141,6 +148,19 @@ fn a_session_that_waits_for_room_is_served_again() {
     reads.join().unwrap();
     let sends = Arc::clone(&output);
     let sends = thread::spawn(move || sends.socket.arrive());
+    house.drive(|house, _| house.served() == 2);
+    sends.join().unwrap();
+    assert_eq!(house.event_loop.sessions(), 1);
+}
+
+/// One turn does not receive all of it, and nothing arrives after it.
+fn what_one_turn_leaves_the_next_receives() {
+    let house = house();
+    let connection = Connection::new(1);
+    let output = Arc::clone(&connection.output);
+    output.socket.is_much();
+    house.bring(connection, true);
+    let sends = thread::spawn(move || output.socket.arrive());
     house.drive(|house, _| house.served() == 2);
     sends.join().unwrap();
     assert_eq!(house.event_loop.sessions(), 1);

@@ -2,6 +2,8 @@
 
 #[path = "../../src/runtime/allowance.rs"]
 mod allowance;
+#[path = "../../src/runtime/batch.rs"]
+mod batch;
 mod connection;
 #[path = "../../src/runtime/crew.rs"]
 mod crew;

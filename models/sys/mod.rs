@@ -18,6 +18,8 @@ struct State {
     sources: usize,
     readable: BTreeSet<usize>,
     full: BTreeSet<usize>,
+    /// Of which one turn receives a part only.
+    rest: BTreeSet<usize>,
     watched: Vec<poller::Watched>,
 }
 
@@ -39,12 +41,20 @@ fn number() -> usize {
 
 /// Something has arrived.
 fn arrive(source: usize) {
-    KERNEL.state.lock().unwrap().readable.insert(source);
+    let mut state = KERNEL.state.lock().unwrap();
+    state.readable.insert(source);
+    state.watched.iter_mut().for_each(|watched| watched.arrived(source));
+    drop(state);
     KERNEL.news.notify_all();
 }
 
+/// Receives what is there, or a part of it; whether there was something.
 fn receive(source: usize) -> bool {
-    KERNEL.state.lock().unwrap().readable.remove(&source)
+    let mut state = KERNEL.state.lock().unwrap();
+    if state.readable.contains(&source) && state.rest.remove(&source) {
+        return true;
+    }
+    state.readable.remove(&source)
 }
 
 /// A session's socket.
@@ -58,6 +68,16 @@ impl Socket {
 
     pub fn arrive(&self) {
         arrive(self.0);
+    }
+
+    /// What arrives next takes two turns to be received.
+    pub fn is_much(&self) {
+        KERNEL.state.lock().unwrap().rest.insert(self.0);
+    }
+
+    /// Whether there is more to be received.
+    pub fn has_more(&self) -> bool {
+        KERNEL.state.lock().unwrap().readable.contains(&self.0)
     }
 
     /// Whether there was something.

@@ -13,6 +13,19 @@ pub enum Watch {
     Level,
     Shared,
     Room,
+    Edge,
+}
+
+/// Events taken in one call.
+pub const BATCH: usize = 2;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ready(pub u64);
+
+impl Ready {
+    pub fn key(self) -> u64 {
+        self.0
+    }
 }
 
 pub(super) struct Watched {
@@ -20,6 +33,8 @@ pub(super) struct Watched {
     source: usize,
     key: u64,
     watch: Watch,
+    /// Something has arrived since the last wait told of it.
+    news: bool,
 }
 
 impl Watched {
@@ -27,7 +42,13 @@ impl Watched {
         match self.watch {
             Watch::Level | Watch::Shared => state.readable.contains(&self.source),
             Watch::Room => !state.full.contains(&self.source),
+            Watch::Edge => self.news && state.readable.contains(&self.source),
         }
+    }
+
+    /// Takes note that something has arrived.
+    pub(super) fn arrived(&mut self, source: usize) {
+        self.news |= self.source == source;
     }
 }
 
@@ -43,10 +64,10 @@ impl Timeout {
 }
 
 #[derive(Default)]
-pub struct Events(Vec<u64>);
+pub struct Events(Vec<Ready>);
 
 impl Events {
-    pub fn keys(&self) -> impl Iterator<Item = u64> + '_ {
+    pub fn ready(&self) -> impl DoubleEndedIterator<Item = Ready> + ExactSizeIterator + '_ {
         self.0.iter().copied()
     }
 }
@@ -68,7 +89,7 @@ impl Poller {
         let (poller, source) = (self.0, source.id());
         let twice = state.watched.iter().any(|w| w.poller == poller && w.source == source);
         assert!(!twice, "watched twice");
-        state.watched.push(Watched { poller, source, key, watch });
+        state.watched.push(Watched { poller, source, key, watch, news: true });
         drop(state);
         KERNEL.news.notify_all();
         Ok(())
@@ -79,10 +100,14 @@ impl Poller {
         let mut all = state.watched.iter_mut();
         let watched = all.find(|w| w.poller == self.0 && w.source == source.id());
         let watched = watched.ok_or(io::ErrorKind::NotFound)?;
-        (watched.key, watched.watch) = (key, watch);
+        (watched.key, watched.watch, watched.news) = (key, watch, true);
         drop(state);
         KERNEL.news.notify_all();
         Ok(())
+    }
+
+    pub fn again(&self, source: &impl Source, key: u64) -> io::Result<()> {
+        self.change(source, key, Watch::Edge)
     }
 
     pub fn delete(&self, source: &impl Source) -> bool {
@@ -97,9 +122,12 @@ impl Poller {
         events.0.clear();
         let mut state = KERNEL.state.lock().unwrap();
         loop {
-            let mine = state.watched.iter().filter(|w| w.poller == self.0);
-            events.0.extend(mine.filter(|w| w.is_ready(&state)).map(|w| w.key));
+            let is_told = |w: &&Watched| w.poller == self.0 && w.is_ready(&state);
+            events.0.extend(state.watched.iter().filter(is_told).take(BATCH).map(|w| Ready(w.key)));
             if !events.0.is_empty() {
+                let keys = &events.0;
+                let told = |w: &&mut Watched| w.poller == self.0 && keys.contains(&Ready(w.key));
+                state.watched.iter_mut().filter(told).for_each(|w| w.news = false);
                 return Ok(());
             }
             state = KERNEL.news.wait(state).unwrap();

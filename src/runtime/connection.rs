@@ -90,12 +90,21 @@ impl Place {
 pub(super) enum TurnEnd {
     /// The session waits for its MTA.
     Wait,
+    /// The same, and more may have arrived than was received.
+    More,
     /// The session waits for its MTA to read what it was sent.
     Full,
     /// The next callback is known to be slow and must not run in a loop.
     HandOver,
     /// The session ends: after a turn, its close callback has been called.
     Close,
+}
+
+impl TurnEnd {
+    /// Whether the session waits for its MTA to send something.
+    pub(super) fn waits(self) -> bool {
+        matches!(self, TurnEnd::Wait | TurnEnd::More)
+    }
 }
 
 /// A session with its socket.

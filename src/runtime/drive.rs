@@ -15,7 +15,7 @@ use super::spare::settle;
 use super::wake_up::WAKER_KEY;
 use crate::session::Filter;
 use crate::sys::clock::Time;
-use crate::sys::poller::Events;
+use crate::sys::poller::{Events, Ready};
 use crate::sys::thread::is_leaving;
 
 /// Runs a loop until it is taken away or the run is over.
@@ -38,29 +38,34 @@ pub(super) fn drive<F: Filter + 'static>(run: &Arc<Run<F>>, index: usize, scratc
                 _ => return,
             }
         }
-        let waited = this.wait(&mut events, alarm.timeout());
-        scratch.now = Time::now();
-        crowd.waited();
-        if let Err(error) = waited {
-            lifecycle.cannot_wait(&error, (!this.is_intact()).then_some(Lost::Loop));
-            alarm.set(Some(scratch.now), scratch.now);
+        // Of the owner before there may be something left.
+        let mut next = this.batch.next();
+        if next.is_none() {
+            let waited = this.wait(&mut events, alarm.timeout());
+            scratch.now = Time::now();
+            crowd.waited();
+            if let Err(error) = waited {
+                lifecycle.cannot_wait(&error, (!this.is_intact()).then_some(Lost::Loop));
+                alarm.set(Some(scratch.now), scratch.now);
+            }
+            next = this.batch.fill(&events);
         }
-        for key in events.keys() {
-            if key >= FIRST_SLOT_KEY {
-                if !home.serve_ready((key - FIRST_SLOT_KEY) as u32, scratch) {
-                    // The events that are left come again for the new owner.
+        while let Some(ready) = next {
+            if ready.key() >= FIRST_SLOT_KEY {
+                if !home.serve_ready(ready, scratch) {
                     return;
                 }
-                continue;
-            }
-            match key {
-                WAKER_KEY => this.owner.woken(),
-                _ => {
-                    let door = (key - FIRST_LISTENER_KEY) as usize;
-                    accept(run, index, door, scratch.now, &mut crowd);
+            } else {
+                match ready.key() {
+                    WAKER_KEY => this.owner.woken(),
+                    key => {
+                        let door = (key - FIRST_LISTENER_KEY) as usize;
+                        accept(run, index, door, scratch.now, &mut crowd);
+                    }
                 }
+                alarm.set(Some(scratch.now), scratch.now);
             }
-            alarm.set(Some(scratch.now), scratch.now);
+            next = this.batch.next();
         }
     }
 }
@@ -76,7 +81,8 @@ impl<F: Filter + 'static> Home<'_, F> {
     /// Gives a session its turn whose socket is ready; `false` if the loop was taken away meanwhile.
     #[expect(clippy::inline_always, reason = "each message's way")]
     #[inline(always)]
-    fn serve_ready(&self, slot: u32, scratch: &mut Scratch) -> bool {
+    fn serve_ready(&self, ready: Ready, scratch: &mut Scratch) -> bool {
+        let slot = (ready.key() - FIRST_SLOT_KEY) as u32;
         let Some(mut connection) = self.this.take(slot) else { return true };
         if connection.output.is_full() {
             return self.serve(slot, connection, Job::Ready, scratch);
@@ -84,10 +90,11 @@ impl<F: Filter + 'static> Home<'_, F> {
         let turn = self.begin();
         let end = connection.turn_in_loop(&self.run.service, scratch);
         let mine = self.this.turn.end(turn);
-        if mine && end == TurnEnd::Wait {
+        if mine && end == TurnEnd::Wait && !ready.is_last() {
             self.this.put_back(slot, connection);
             return true;
         }
+        let end = if end == TurnEnd::Wait && ready.is_last() { TurnEnd::More } else { end };
         self.part(connection, slot, end, mine, scratch)
     }
 
@@ -148,8 +155,8 @@ impl<F: Filter + 'static> Home<'_, F> {
             return false;
         }
         match end {
-            TurnEnd::Wait | TurnEnd::Full => {
-                if this.watch(slot, &connection) {
+            TurnEnd::Wait | TurnEnd::More | TurnEnd::Full => {
+                if this.watch(slot, &connection, end == TurnEnd::More) {
                     this.put_back(slot, connection);
                 } else {
                     this.remove(slot, &connection.output);
@@ -167,6 +174,8 @@ impl<F: Filter + 'static> Home<'_, F> {
                 let turn = this.turn.begin();
                 let end = connection.turn(&run.service, scratch, Job::Resume, Place::Spare);
                 let mine = this.turn.end(turn);
+                // What the packet came with may not have been received to its end.
+                let end = if end == TurnEnd::Wait { TurnEnd::More } else { end };
                 return self.part(connection, slot, end, mine, scratch);
             }
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::batch::Batch;
 use super::connection::Connection;
 use super::errand::{Due, Refused};
 use super::lifecycle::Phase;
@@ -36,7 +37,7 @@ struct State {
 
 /// What a session waits for.
 fn watch(full: bool) -> Watch {
-    if full { Watch::Room } else { Watch::Level }
+    if full { Watch::Room } else { Watch::Edge }
 }
 
 /// An event loop.
@@ -45,6 +46,8 @@ pub(super) struct EventLoop {
     poller: Poller,
     pub(super) owner: Owner,
     pub(super) turn: Turn,
+    /// What the owner has to serve before it waits again.
+    pub(super) batch: Batch,
     state: Mutex<State>,
     sessions: AtomicUsize,
 }
@@ -57,6 +60,7 @@ impl EventLoop {
             owner: Owner::new(&poller)?,
             poller,
             turn: Turn::default(),
+            batch: Batch::default(),
             state: Mutex::new(state),
             sessions: AtomicUsize::new(0),
         })
@@ -114,7 +118,7 @@ impl EventLoop {
         self.take_out(&mut state, slot)
     }
 
-    /// For the owner: waits for events.
+    /// For the owner, when its batch is empty: waits for events.
     ///
     /// # Errors
     /// The poller is lost. From now on the owner is to look at the phase every now and then.
@@ -201,17 +205,19 @@ impl EventLoop {
         }
     }
 
-    /// Watches the socket of a session that has its turn for what it will wait for; `false` if it can't,
-    /// which is logged.
+    /// Watches the socket of a session that has its turn for what it will wait for, of which there may be
+    /// `more` already; `false` if it can't, which is logged.
     #[cold]
-    pub(super) fn watch(&self, slot: u32, connection: &Connection) -> bool {
+    pub(super) fn watch(&self, slot: u32, connection: &Connection, more: bool) -> bool {
         let full = connection.output.is_full();
         let changes = self.state.lock().slots.watch(slot, full);
         let key = FIRST_SLOT_KEY + u64::from(slot);
-        if !changes {
-            return true;
-        }
-        let changed = self.poller.change(&*connection.output, key, watch(full));
+        let changed = match (changes, more) {
+            // Tells of what is there already.
+            (true, _) => self.poller.change(&*connection.output, key, watch(full)),
+            (false, true) if !full => self.poller.again(&*connection.output, key),
+            (false, _) => Ok(()),
+        };
         changed.inspect_err(|error| connection.output.unwatched(error)).is_ok()
     }
 

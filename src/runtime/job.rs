@@ -28,7 +28,7 @@ impl Connection {
             Job::End if self.output.is_full() => TurnEnd::Close,
             Job::End => {
                 let end = self.arrived(service, scratch, TurnEnd::Wait, place);
-                if end == TurnEnd::Wait && !self.in_message() { TurnEnd::Close } else { end }
+                if end.waits() && !self.in_message() { TurnEnd::Close } else { end }
             }
             Job::Expired => self.expire(service, scratch, place),
         };
@@ -56,7 +56,7 @@ impl Connection {
         end: TurnEnd,
         place: Place,
     ) -> (TurnEnd, Phase) {
-        let stays = matches!(end, TurnEnd::Wait | TurnEnd::Full);
+        let stays = end.waits() || end == TurnEnd::Full;
         if stays && service.guests.limit_bytes() && !self.may_stay(service) {
             return (TurnEnd::Close, service.lifecycle.phase());
         }
@@ -76,7 +76,7 @@ impl Connection {
         place: Place,
     ) -> (TurnEnd, Phase) {
         let phase = service.lifecycle.phase();
-        if end != TurnEnd::Wait {
+        if !end.waits() {
             return (end, phase);
         }
         service.lifecycle.answered();
@@ -105,7 +105,7 @@ impl Connection {
         mut end: TurnEnd,
         place: Place,
     ) -> TurnEnd {
-        while end == TurnEnd::Wait
+        while end.waits()
             && !self.in_message()
             && !service.lifecycle.is_aborting()
             && has_arrived(&*self.output)

@@ -17,6 +17,7 @@ mod agenda;
 mod allowance;
 mod attended;
 mod balance;
+mod batch;
 mod conduct;
 mod connection;
 mod counted;

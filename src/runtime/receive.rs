@@ -43,41 +43,46 @@ impl Connection {
         if !scratch.fits(READ_SIZE) {
             return TurnEnd::Close;
         }
-        let end = match self.receive(scratch.buffer.get_mut(..READ_SIZE).unwrap_or_default()) {
-            Ok(mut filled) => {
-                if filled == READ_SIZE {
-                    match self.receive_rest(scratch) {
-                        Ok(more) => filled += more,
-                        Err(end) => return end,
-                    }
-                }
-                let bytes = scratch.buffer.get_mut(..=filled).unwrap_or_default();
-                if place == Place::Loop && !self.session.is_verbose() {
-                    self.packets_in_loop(service, bytes).0
-                } else {
-                    self.packets_elsewhere(service, bytes, place).0
-                }
-            }
+        let filled = match self.receive(scratch.buffer.get_mut(..READ_SIZE).unwrap_or_default()) {
+            Ok(READ_SIZE) => return self.read_on(service, scratch, place),
+            Ok(filled) => filled,
             Err(end) => return end,
+        };
+        let bytes = scratch.buffer.get_mut(..=filled).unwrap_or_default();
+        let end = if place == Place::Loop && !self.session.is_verbose() {
+            self.packets_in_loop(service, bytes).0
+        } else {
+            self.packets_elsewhere(service, bytes, place).0
         };
         self.since = place.time(scratch.now);
         end
     }
 
-    /// Receives the rest of a packet that is larger than [`READ_SIZE`], as far as it is there, behind what
-    /// has filled that; how many bytes.
+    /// The rest of [`Connection::read`] if more may have arrived than [`READ_SIZE`]: receives what is there of
+    /// a packet that is larger.
     #[cold]
-    fn receive_rest(&mut self, scratch: &mut Scratch) -> Result<usize, TurnEnd> {
-        let wanted = frame::wanted(&scratch.buffer).filter(|packet| *packet > READ_SIZE);
-        let Some(packet) = wanted else { return Ok(0) };
-        let packet = packet.min(READ_MAX);
+    fn read_on<F: Filter>(
+        &mut self,
+        service: &Service<F>,
+        scratch: &mut Scratch,
+        place: Place,
+    ) -> TurnEnd {
+        let packet = frame::wanted(&scratch.buffer).unwrap_or(0).clamp(READ_SIZE, READ_MAX);
         if !scratch.fits(packet) {
-            return Err(TurnEnd::Close);
+            return TurnEnd::Close;
         }
-        match self.receive(scratch.buffer.get_mut(READ_SIZE..packet).unwrap_or_default()) {
-            Err(TurnEnd::Wait) => Ok(0),
-            received => received,
+        let mut filled = READ_SIZE;
+        if packet > READ_SIZE {
+            match self.receive(scratch.buffer.get_mut(READ_SIZE..packet).unwrap_or_default()) {
+                Ok(more) => filled += more,
+                Err(TurnEnd::Wait) => {}
+                Err(end) => return end,
+            }
         }
+        let bytes = scratch.buffer.get_mut(..=filled).unwrap_or_default();
+        let end = self.packets_elsewhere(service, bytes, place).0;
+        self.since = place.time(scratch.now);
+        more_if(filled == packet, end)
     }
 
     /// Sends what the MTA has not taken, and when it has taken all goes on with what it has sent before.
@@ -139,10 +144,10 @@ impl Connection {
             return TurnEnd::Close;
         }
         let Scratch { buffer, now } = scratch;
-        let mut filled = had;
+        let (mut filled, mut full) = (had, false);
         if read > 0 {
             match self.receive(buffer.get_mut(had..had + read).unwrap_or_default()) {
-                Ok(n) => filled += n,
+                Ok(n) => (filled, full) = (filled + n, n == read),
                 Err(end) => return end,
             }
             let wanted = frame::wanted(self.partial.bytes()).unwrap_or(frame::HEAD - 1);
@@ -150,7 +155,7 @@ impl Connection {
                 // Still incomplete: only what is new moves, so that a peer that drips its
                 // packets costs no more than its bytes.
                 let kept = self.partial.extend(buffer.get(had..filled).unwrap_or_default());
-                return if kept.is_ok() { TurnEnd::Wait } else { TurnEnd::Close };
+                return if kept.is_ok() { more_if(full, TurnEnd::Wait) } else { TurnEnd::Close };
             }
         }
         if let Some(front) = buffer.get_mut(..had) {
@@ -162,6 +167,11 @@ impl Connection {
         if done > 0 {
             self.since = place.time(*now);
         }
-        end
+        more_if(full, end)
     }
+}
+
+/// What a turn has come to that may not have received all there is.
+fn more_if(more: bool, end: TurnEnd) -> TurnEnd {
+    if more && end == TurnEnd::Wait { TurnEnd::More } else { end }
 }

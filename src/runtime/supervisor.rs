@@ -19,7 +19,7 @@ use super::wake_up::WAKER_KEY;
 use super::watchdog::Watchdog;
 use crate::session::Filter;
 use crate::sys::clock::Time;
-use crate::sys::poller::{Events, Poller, Timeout, Watch};
+use crate::sys::poller::{Events, Poller, Ready, Timeout, Watch};
 
 /// Time between two looks at the loops. A turn seen in two looks is taken for blocked.
 const TICK: Duration = Duration::from_millis(1);
@@ -136,7 +136,7 @@ impl<F: Filter + 'static> Supervisor<F> {
             let lost = (!self.poller.is_intact()).then_some(Lost::Supervisor);
             self.run.service.lifecycle.cannot_wait(&error, lost);
         }
-        if self.events.keys().any(|key| key == WAKER_KEY) {
+        if self.events.ready().any(|ready| ready.key() == WAKER_KEY) {
             if let Some(waker) = self.run.service.lifecycle.control.waker() {
                 waker.clear();
             }
@@ -148,7 +148,7 @@ impl<F: Filter + 'static> Supervisor<F> {
     /// Gives statistics to those who ask for them; how long until it is to be looked again.
     fn attend(&mut self) -> Option<Duration> {
         let desk = self.desk.as_mut()?;
-        let keys = self.events.keys().filter(|key| *key >= desk::FIRST_KEY);
+        let keys = self.events.ready().map(Ready::key).filter(|key| *key >= desk::FIRST_KEY);
         desk.attend(&self.poller, keys, &mut |path, out| page(&self.run, path, out));
         desk.patience()
     }

@@ -1,7 +1,6 @@
-//! Readiness: which of many descriptors can be read, or written to. Level-triggered.
+//! Readiness: which of many descriptors can be read, or written to.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::Timespec;
@@ -9,7 +8,7 @@ use rustix::event::Timespec;
 use super::fd::{OwnFd, above_stdio};
 
 /// Events taken in one call.
-const BATCH: usize = 128;
+pub const BATCH: usize = 128;
 
 /// A set of descriptors to wait for; one epoll or kqueue instance.
 #[derive(Debug)]
@@ -35,6 +34,38 @@ pub enum Watch {
     Shared,
     /// Each wait tells of it for as long as it can be written to, or if its peer is gone.
     Room,
+    /// A wait tells of it once when something has arrived, and once more when there is more: it is to be
+    /// received until less comes than there was room for, see [`Poller::again`]. As [`Watch::Level`] on
+    /// systems other than Linux.
+    Edge,
+}
+
+/// A descriptor that is ready, or whose peer is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ready(pub u64);
+
+impl Ready {
+    /// Set beside the key if nothing follows what has arrived but the end, of which no other wait tells.
+    const LAST: u64 = 1 << 63;
+
+    #[inline]
+    fn new(key: u64, last: bool) -> Ready {
+        Ready(key | (u64::from(last) << 63))
+    }
+
+    /// What the descriptor was added with: less than 2⁶³.
+    #[must_use]
+    #[inline]
+    pub fn key(self) -> u64 {
+        self.0 & !Ready::LAST
+    }
+
+    /// Whether there is the end, too, to be received after what has arrived.
+    #[must_use]
+    #[inline]
+    pub fn is_last(self) -> bool {
+        self.0 & Ready::LAST != 0
+    }
 }
 
 /// Whether an error of adding a descriptor is for want of room, not the descriptor's.
@@ -59,187 +90,11 @@ impl Timeout {
 }
 
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "illumos"))]
-mod backend {
-    use super::{AsFd, BATCH, OwnFd, OwnedFd, Poller, Timeout, Watch, above_stdio, io};
-    use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
-
-    /// Room for the events of one wait.
-    pub struct Events {
-        room: [epoll::Event; BATCH],
-        found: usize,
-    }
-
-    impl Default for Events {
-        fn default() -> Events {
-            let none = epoll::Event { flags: EventFlags::empty(), data: EventData::new_u64(0) };
-            Events { room: [none; BATCH], found: 0 }
-        }
-    }
-
-    impl Events {
-        /// Keys of the descriptors that are ready, or whose peer is gone.
-        #[inline]
-        pub fn keys(&self) -> impl Iterator<Item = u64> + '_ {
-            self.room.iter().take(self.found).map(|event| event.data.u64())
-        }
-    }
-
-    fn flags(watch: Watch) -> EventFlags {
-        match watch {
-            Watch::Level => EventFlags::IN,
-            Watch::Shared => EventFlags::IN | EventFlags::EXCLUSIVE,
-            Watch::Room => EventFlags::OUT,
-        }
-    }
-
-    impl Poller {
-        /// An empty set, close-on-exec.
-        ///
-        /// # Errors
-        /// No descriptor or memory is left.
-        pub fn new() -> io::Result<Poller> {
-            let fd: OwnedFd = epoll::create(CreateFlags::CLOEXEC)?;
-            Ok(Poller { fd: OwnFd::new(above_stdio(fd)?) })
-        }
-
-        /// Adds a descriptor.
-        ///
-        /// # Errors
-        /// Out of memory, or over the system's limit of watched descriptors.
-        pub fn add(&self, fd: impl AsFd, key: u64, watch: Watch) -> io::Result<()> {
-            Ok(epoll::add(&self.fd, fd, EventData::new_u64(key), flags(watch))?)
-        }
-
-        /// Watches a descriptor that was added in another way; not one that is shared.
-        ///
-        /// # Errors
-        /// What is behind its number is not in the set.
-        pub fn change(&self, fd: impl AsFd, key: u64, watch: Watch) -> io::Result<()> {
-            Ok(epoll::modify(&self.fd, fd, EventData::new_u64(key), flags(watch))?)
-        }
-
-        /// Removes a descriptor; `false` if what is behind its number is not in the set.
-        pub fn delete(&self, fd: impl AsFd) -> bool {
-            use rustix::io::Errno;
-            // For whatever other reason: closing it removes it as well.
-            !matches!(
-                epoll::delete(&self.fd, fd),
-                Err(Errno::NOENT | Errno::BADF | Errno::PERM | Errno::INVAL)
-            )
-        }
-
-        /// Waits until a descriptor can be read or the time is over; fills `events`.
-        ///
-        /// # Errors
-        /// The descriptor is not ours any more; an interrupted wait counts as one without events.
-        #[inline]
-        pub fn wait(&self, events: &mut Events, timeout: &Timeout) -> io::Result<()> {
-            match epoll::wait(&self.fd, &mut events.room, timeout.0.as_ref()) {
-                Ok(found) => events.found = found,
-                Err(error) => {
-                    events.found = 0;
-                    if error != rustix::io::Errno::INTR {
-                        return Err(error.into());
-                    }
-                }
-            }
-            Ok(())
-        }
-    }
-}
-
+#[path = "poller/epoll.rs"]
+mod backend;
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "illumos")))]
-mod backend {
-    use super::{AsFd, BATCH, OwnFd, OwnedFd, Poller, Timeout, Watch, above_stdio, io};
-    use rustix::event::kqueue::{self, Event, EventFilter, EventFlags};
-    use std::os::fd::AsRawFd;
-
-    /// Room for the events of one wait.
-    #[derive(Default)]
-    pub struct Events(Vec<Event>);
-
-    impl Events {
-        /// Keys of the descriptors that are ready, or whose peer is gone.
-        pub fn keys(&self) -> impl Iterator<Item = u64> + '_ {
-            self.0.iter().map(|event| event.udata() as usize as u64)
-        }
-    }
-
-    fn filter(watch: Watch) -> fn(i32) -> EventFilter {
-        if watch == Watch::Room { EventFilter::Write } else { EventFilter::Read }
-    }
-
-    impl Poller {
-        /// An empty set, close-on-exec.
-        ///
-        /// # Errors
-        /// No descriptor or memory is left.
-        pub fn new() -> io::Result<Poller> {
-            let fd: OwnedFd = kqueue::kqueue()?;
-            rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC)?;
-            Ok(Poller { fd: OwnFd::new(above_stdio(fd)?) })
-        }
-
-        fn apply(
-            &self,
-            fd: impl AsFd,
-            key: u64,
-            filter: fn(i32) -> EventFilter,
-            flags: EventFlags,
-        ) -> io::Result<()> {
-            let filter = filter(fd.as_fd().as_raw_fd());
-            let udata = std::ptr::without_provenance_mut(key as usize);
-            let mut none: [Event; 0] = [];
-            // SAFETY: the descriptor in the filter is borrowed for the call, and closing it later
-            // removes it from the queue.
-            unsafe {
-                kqueue::kevent(&self.fd, &[Event::new(filter, flags, udata)], &mut none, None)
-            }?;
-            Ok(())
-        }
-
-        /// Adds a descriptor.
-        ///
-        /// # Errors
-        /// Out of memory.
-        pub fn add(&self, fd: impl AsFd, key: u64, watch: Watch) -> io::Result<()> {
-            self.apply(fd, key, filter(watch), EventFlags::ADD)
-        }
-
-        /// Watches a descriptor that was added in another way.
-        ///
-        /// # Errors
-        /// Out of memory, or what is behind its number is not in the set.
-        pub fn change(&self, fd: impl AsFd, key: u64, watch: Watch) -> io::Result<()> {
-            let before = if watch == Watch::Room { Watch::Level } else { Watch::Room };
-            self.apply(&fd, key, filter(before), EventFlags::DELETE)?;
-            self.add(fd, key, watch)
-        }
-
-        /// Removes a descriptor; `false` if what is behind its number is not in the set.
-        pub fn delete(&self, fd: impl AsFd) -> bool {
-            let delete = |watch| self.apply(&fd, 0, filter(watch), EventFlags::DELETE).is_ok();
-            delete(Watch::Level) || delete(Watch::Room)
-        }
-
-        /// Waits until a descriptor can be read or the time is over; fills `events`.
-        ///
-        /// # Errors
-        /// The descriptor is not ours any more; an interrupted wait counts as one without events.
-        pub fn wait(&self, events: &mut Events, timeout: &Timeout) -> io::Result<()> {
-            events.0.clear();
-            events.0.reserve(BATCH);
-            let room = rustix::buffer::spare_capacity(&mut events.0);
-            // SAFETY: no changes are passed, so no descriptor is named.
-            let result =
-                unsafe { kqueue::kevent_timespec(&self.fd, &[], room, timeout.0.as_ref()) };
-            match result {
-                Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-                Err(error) => Err(error.into()),
-            }
-        }
-    }
-}
+#[path = "poller/kqueue.rs"]
+mod backend;
 
 pub use backend::Events;
 
@@ -248,23 +103,54 @@ mod tests {
     use super::*;
     use crate::sys::waker::Waker;
 
+    /// Keys of what is ready, and whether that is the last.
+    fn ready(poller: &Poller, timeout: Duration) -> Vec<(u64, bool)> {
+        let mut events = Events::default();
+        poller.wait(&mut events, &Timeout::new(Some(timeout))).unwrap();
+        events.ready().map(|ready| (ready.key(), ready.is_last())).collect()
+    }
+
     #[test]
     fn a_waker_wakes_until_cleared() {
         let poller = Poller::new().unwrap();
         let waker = Waker::new().unwrap();
-        let mut events = Events::default();
         poller.add(&waker, 7, Watch::Level).unwrap();
-        let mut ready = |timeout| {
-            poller.wait(&mut events, &Timeout::new(Some(timeout))).unwrap();
-            events.keys().collect::<Vec<_>>()
-        };
-        assert!(ready(Duration::ZERO).is_empty());
+        assert!(ready(&poller, Duration::ZERO).is_empty());
         waker.wake();
-        assert_eq!(ready(Duration::from_secs(10)), [7]);
+        assert_eq!(ready(&poller, Duration::from_secs(10)), [(7, false)]);
         waker.clear();
-        assert!(ready(Duration::ZERO).is_empty());
+        assert!(ready(&poller, Duration::ZERO).is_empty());
         poller.delete(&waker);
         waker.wake();
-        assert!(ready(Duration::ZERO).is_empty());
+        assert!(ready(&poller, Duration::ZERO).is_empty());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_has_arrived_is_told_once_and_the_end_with_what_is_left() {
+        use std::io::{Read, Write};
+        use std::os::unix::net::UnixStream;
+
+        let poller = Poller::new().unwrap();
+        let (mut ours, mut theirs) = UnixStream::pair().unwrap();
+        let ready = || ready(&poller, Duration::ZERO);
+        theirs.write_all(b"x").unwrap();
+        poller.add(&ours, 5, Watch::Edge).unwrap();
+        assert_eq!(ready(), [(5, false)], "there before it was added");
+        assert_eq!(ready(), []);
+        theirs.write_all(b"y").unwrap();
+        assert_eq!(ready(), [(5, false)], "more");
+        poller.again(&ours, 5).unwrap();
+        assert_eq!(ready(), [(5, false)], "asked for");
+        ours.read_exact(&mut [0; 2]).unwrap();
+        poller.again(&ours, 5).unwrap();
+        assert_eq!(ready(), []);
+        theirs.write_all(b"z").unwrap();
+        drop(theirs);
+        assert_eq!(ready(), [(5, true)]);
+        assert_eq!(ready(), []);
+        ours.read_exact(&mut [0; 1]).unwrap();
+        poller.again(&ours, 5).unwrap();
+        assert_eq!(ready(), [(5, true)], "the end alone");
     }
 }

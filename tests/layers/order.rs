@@ -47,6 +47,7 @@ const ROWS: &[&[&str]] = &[
     &["exposition", "inquirer", "trace_capture", "trace_json", "trace_text"],
     &[
         "agenda",
+        "batch",
         "crew",
         "deadlines",
         "estimates",

@@ -1,0 +1,151 @@
+//! What arrives at once, in portions, or with the end behind it: the system tells of it once only.
+
+use super::runtime_support::{Filter, Session, eventually};
+use c_tests::differences::assert_ours;
+use rustix::io::IoSlice;
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use rustix::process::Signal;
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
+
+/// Lets a filter find at once what `sends` has sent.
+fn at_once<T>(filter: &Filter, sends: impl FnOnce() -> T) -> T {
+    filter.signal(Signal::STOP);
+    let status = format!("/proc/{}/status", filter.milter.pid());
+    eventually("the process is stopped", || {
+        std::fs::read_to_string(&status).unwrap().contains("State:\tT")
+    });
+    let sent = sends();
+    filter.signal(Signal::CONT);
+    sent
+}
+
+/// Sessions of both loops are ready when the first of them blocks, and those that another thread finds there
+/// with the loop are not told of again.
+#[test]
+fn who_is_ready_when_a_loop_is_taken_away_is_served() {
+    let filter = Filter::start(&[]);
+    let pipe = filter.pipe();
+    let mut blocker = filter.session("blocker");
+    blocker.task("envfrom", &pipe.block());
+    let mut others: Vec<_> = (0..40).map(|n| filter.session(&format!("s{n}"))).collect();
+    at_once(&filter, || {
+        for session in std::iter::once(&mut blocker).chain(&mut others) {
+            session.send(b'M', &["<a@example.org>"]);
+        }
+    });
+    for session in &mut others {
+        assert_eq!(session.reply(), 'c');
+    }
+    filter.wait_until_blocked("blocker", 1);
+    pipe.release_all(vec![blocker]);
+    filter.stop();
+}
+
+/// Each time more than one turn receives, or serves.
+#[test]
+fn commands_that_arrive_at_once_are_all_served() {
+    let filter = Filter::start(&[]);
+    let mut session = filter.session("s");
+    for (commands, long) in [(40, 500), (40, 1_000), (200, 4), (200, 500)] {
+        let host = "x".repeat(long);
+        at_once(&filter, || {
+            for _ in 0..commands {
+                session.client.queue_strings(b'H', &[&host]);
+            }
+            session.client.flush().unwrap();
+        });
+        for n in 0..commands {
+            assert_eq!(session.reply(), 'c', "{n} of {commands}");
+        }
+    }
+    filter.stop();
+}
+
+/// Packets that are larger than what is received at first, or at most; some end where that does.
+#[test]
+fn large_packets_that_arrive_at_once_are_all_served() {
+    let filter = Filter::start(&[]);
+    let mut session = filter.session("s");
+    session.mail();
+    assert_eq!(session.ask(b'T', &[]), 'c');
+    assert_eq!(session.ask(b'N', &[]), 'c');
+    for size in [16 << 10, (16 << 10) - 5, (16 << 10) - 4, 65_000, 65_535] {
+        let chunk = "x".repeat(size - 6);
+        for _ in 0..3 {
+            session.client.queue_strings(b'B', &[&chunk]);
+        }
+        session.client.flush().unwrap();
+        for _ in 0..3 {
+            assert_eq!(session.reply(), 'c', "{size}");
+        }
+    }
+    assert_eq!(session.ask(b'E', &[]), 'c');
+    session.quit();
+    filter.stop();
+}
+
+/// With the last command, or behind more than one turn receives.
+#[test]
+fn the_end_is_seen_that_has_come_with_what_is_before_it() {
+    let filter = Filter::start(&[]);
+    for (name, commands) in [("one", 1), ("many", 300)] {
+        let mut session = filter.session(name);
+        at_once(&filter, || {
+            for _ in 0..commands {
+                session.client.queue_strings(b'H', &["host"]);
+            }
+            session.client.flush().unwrap();
+            session.client.shutdown_write().unwrap();
+        });
+        for _ in 0..commands {
+            assert_eq!(session.reply(), 'c');
+        }
+        session.closed();
+        filter.wait_for(&format!("{name} closed"));
+    }
+    // Who does not even wait for the reply.
+    for n in 0..20 {
+        let mut session = filter.session(&format!("gone{n}"));
+        session.send(b'M', &["<a@example.org>"]);
+    }
+    for n in 0..20 {
+        filter.wait_for(&format!("gone{n} closed"));
+    }
+    filter.stop();
+}
+
+/// Sends a command, and with it a descriptor.
+fn send_with_descriptor(session: &mut Session) {
+    session.client.queue_strings(b'H', &["host"]);
+    let packet = session.client.queued().to_vec();
+    session.client.clear_queue();
+    let descriptors = [session.client.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut along = SendAncillaryBuffer::new(&mut space);
+    assert!(along.push(SendAncillaryMessage::ScmRights(&descriptors)));
+    let bytes = [IoSlice::new(&packet)];
+    let sent = sendmsg(&session.client, &bytes, &mut along, SendFlags::empty()).unwrap();
+    assert_eq!(sent, packet.len());
+}
+
+/// The system ends what is received there, though there is more.
+#[test]
+fn what_arrives_behind_a_descriptor_is_served_with_what_follows() {
+    let filter = Filter::start(&[]);
+    let before = filter.ready().fds.len();
+    let mut session = filter.session("s");
+    at_once(&filter, || {
+        send_with_descriptor(&mut session);
+        session.send(b'H', &["second"]);
+    });
+    assert_eq!(session.reply(), 'c');
+    session.send(b'H', &["third"]);
+    assert_ours("D94", [session.reply(), session.reply()], ['c', 'c']);
+    session.quit();
+    filter.wait_for("s closed");
+    filter.signal(Signal::TERM);
+    let (result, after) = filter.returned(1);
+    assert_eq!((result.as_str(), after.fds.len()), ("0", before), "none is kept");
+    filter.end();
+}
