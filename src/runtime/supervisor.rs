@@ -54,7 +54,9 @@ pub(super) struct Supervisor<F> {
     unblocked: u32,
     flow: Flow,
     /// When it has last looked whether descriptors are lost.
-    checked: Instant,
+    checked: Time,
+    /// How long the clock of deadlines can do without a look.
+    beat: Option<Duration>,
     /// How many threads are about to end, and the time until the next look at them.
     ending: (usize, Duration),
     watchdog: Watchdog,
@@ -79,7 +81,9 @@ impl<F: Filter + 'static> Supervisor<F> {
             quiet: 0,
             unblocked: 0,
             flow: Flow::default(),
-            checked: Instant::now(),
+            checked: Time::now(),
+            // A session that begins before the first wait ends that at once.
+            beat: None,
             ending: (0, ENDING_MIN),
             watchdog: Watchdog::new(manager, log),
             desk,
@@ -124,12 +128,11 @@ impl<F: Filter + 'static> Supervisor<F> {
         let ending = (self.ending.0 > 0).then_some(self.ending.1);
         let short = self.run.pool.is_short() || self.run.has_vacancy();
         let retry = short.then_some(SHORT_OF_THREADS);
-        let beat = self.run.service.lifecycle.keep_time();
         let watchdog = self.watchdog.keep_alive();
         let callbacks = self.run.service.callbacks.as_ref().and_then(|c| c.next_look());
         let callbacks = callbacks.map(|at| Time::now().until(at));
         let desk = self.attend();
-        let timeouts = [timeout, left, retry, ending, beat, watchdog, callbacks, desk];
+        let timeouts = [timeout, left, retry, ending, self.beat, watchdog, callbacks, desk];
         let timeout = timeouts.into_iter().flatten().min();
         let timeout = timeout.map_or(CHECK_IDLE, |timeout| timeout.min(CHECK_IDLE));
         if let Err(error) = self.poller.wait(&mut self.events, &Timeout::new(Some(timeout))) {
@@ -142,7 +145,7 @@ impl<F: Filter + 'static> Supervisor<F> {
             }
         }
         self.run.parked.unpark();
-        self.run.service.lifecycle.keep_time();
+        self.beat = self.run.service.lifecycle.keep_time();
     }
 
     /// Gives statistics to those who ask for them; how long until it is to be looked again.
@@ -201,10 +204,11 @@ impl<F: Filter + 'static> Supervisor<F> {
     /// callback may have, and else once in a while.
     fn check(&mut self) {
         let interval = if self.quiet > QUIET_TICKS { CHECK_IDLE } else { CHECK_BUSY };
-        if self.quiet != QUIET_TICKS && self.checked.elapsed() < interval {
+        let now = Time::now();
+        if self.quiet != QUIET_TICKS && self.checked.until(now) < interval {
             return;
         }
-        self.checked = Instant::now();
+        self.checked = now;
         if let Some(desk) = &mut self.desk {
             desk.check();
         }
