@@ -59,7 +59,15 @@ impl Crowd {
     /// Events have been waited for.
     #[inline]
     pub(super) fn waited(&mut self) {
-        if self.at_once > 0 && !std::mem::take(&mut self.seen) {
+        if self.at_once > 0 {
+            self.look_back();
+        }
+    }
+
+    /// Whether the last wait has told of some after all.
+    #[cold]
+    fn look_back(&mut self) {
+        if !std::mem::take(&mut self.seen) {
             self.is_over();
         }
     }
