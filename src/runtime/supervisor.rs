@@ -117,24 +117,8 @@ impl<F: Filter + 'static> Supervisor<F> {
 
     /// Waits for the next look, or for news.
     fn wait(&mut self, left: Option<Duration>) {
-        let mut timeout =
-            Some(if self.unblocked < UNBLOCKED_LOOKS { TICK } else { TICK_UNBLOCKED });
-        if self.quiet >= QUIET_TICKS {
-            self.run.parked.park();
-            if !self.run.loops.iter().any(|l| l.turn.look().1) {
-                timeout = None;
-            }
-        }
-        let ending = (self.ending.0 > 0).then_some(self.ending.1);
-        let short = self.run.pool.is_short() || self.run.has_vacancy();
-        let retry = short.then_some(SHORT_OF_THREADS);
-        let watchdog = self.watchdog.keep_alive();
-        let callbacks = self.run.service.callbacks.as_ref().and_then(|c| c.next_look());
-        let callbacks = callbacks.map(|at| Time::now().until(at));
-        let desk = self.attend();
-        let timeouts = [timeout, left, retry, ending, self.beat, watchdog, callbacks, desk];
-        let timeout = timeouts.into_iter().flatten().min();
-        let timeout = timeout.map_or(CHECK_IDLE, |timeout| timeout.min(CHECK_IDLE));
+        let (watchdog, desk) = (self.watchdog.keep_alive(), self.attend());
+        let timeout = self.tick().unwrap_or_else(|| self.timeout([left, watchdog, desk]));
         if let Err(error) = self.poller.wait(&mut self.events, &Timeout::new(Some(timeout))) {
             let lost = (!self.poller.is_intact()).then_some(Lost::Supervisor);
             self.run.service.lifecycle.cannot_wait(&error, lost);
@@ -146,6 +130,29 @@ impl<F: Filter + 'static> Supervisor<F> {
         }
         self.run.parked.unpark();
         self.beat = self.run.service.lifecycle.keep_time();
+    }
+
+    /// The time until the next look while there are turns; nothing else needs one much earlier.
+    fn tick(&self) -> Option<Duration> {
+        if self.quiet >= QUIET_TICKS {
+            self.run.parked.park();
+            if !self.run.loops.iter().any(|l| l.turn.look().1) {
+                return None;
+            }
+        }
+        Some(if self.unblocked < UNBLOCKED_LOOKS { TICK } else { TICK_UNBLOCKED })
+    }
+
+    /// The time until the next look else, given what others ask for.
+    #[cold]
+    fn timeout(&self, others: [Option<Duration>; 3]) -> Duration {
+        let ending = (self.ending.0 > 0).then_some(self.ending.1);
+        let short = self.run.pool.is_short() || self.run.has_vacancy();
+        let retry = short.then_some(SHORT_OF_THREADS);
+        let callbacks = self.run.service.callbacks.as_ref().and_then(|c| c.next_look());
+        let callbacks = callbacks.map(|at| Time::now().until(at));
+        let own = [retry, ending, self.beat, callbacks].into_iter().flatten();
+        own.chain(others.into_iter().flatten()).fold(CHECK_IDLE, Duration::min)
     }
 
     /// Gives statistics to those who ask for them; how long until it is to be looked again.
