@@ -36,9 +36,14 @@ const PAUSE: Duration = Duration::from_millis(100);
 ///
 /// One, so that it does not ask in vain for another; if one wait after the other tells of connections,
 /// twice as many each time. What it leaves, the next wait tells of again.
+///
+/// A connection wakes one loop that waits, and is told as well to a busy one that goes to wait before it is
+/// accepted. That serves its sessions first, and then the other one has mostly been faster.
 #[derive(Debug, Default)]
 pub(super) struct Crowd {
     at_once: usize,
+    /// Connections that all loops had accepted when the last wait was over.
+    before: usize,
     /// The last wait has told of some.
     seen: bool,
 }
@@ -56,9 +61,15 @@ impl Crowd {
         self.at_once = 0;
     }
 
-    /// Events have been waited for.
+    /// Whether to leave what the last wait has told of: it was one connection, and another loop has it.
+    fn leaves(&self, accepted: usize) -> bool {
+        self.at_once == 0 && self.before != accepted
+    }
+
+    /// Events have been waited for, and all loops have accepted so many connections.
     #[inline]
-    pub(super) fn waited(&mut self) {
+    pub(super) fn waited(&mut self, accepted: usize) {
+        self.before = accepted;
         if self.at_once > 0 {
             self.look_back();
         }
@@ -83,6 +94,9 @@ pub(super) fn accept<F: Filter + 'static>(
 ) {
     let (Some(doors), Some(this)) = (run.entrance.doors(), run.loops.get(index)) else { return };
     let Some(door) = doors.get(number) else { return };
+    if crowd.leaves(run.entrance.accepted()) {
+        return;
+    }
     let guests = &run.service.guests;
     for call in 0..crowd.next() {
         let guard = guests.door();
@@ -93,6 +107,7 @@ pub(super) fn accept<F: Filter + 'static>(
         }
         match socket::accept(&door.listener) {
             Ok(fd) => {
+                run.entrance.count();
                 if !begin(run, door, fd, (index, true), now, guard) {
                     return refuse(run, this, (&doors, door), now, &memory::shortage());
                 }
@@ -258,14 +273,27 @@ mod tests {
         let mut crowd = Crowd::default();
         for expected in [1, 2, 4, 8, 16, 16] {
             assert_eq!(crowd.next(), expected);
-            crowd.waited();
+            crowd.waited(0);
         }
-        crowd.waited();
+        crowd.waited(0);
         assert_eq!(crowd.next(), 1);
-        crowd.waited();
+        crowd.waited(0);
         assert_eq!(crowd.next(), 2);
         crowd.is_over();
-        crowd.waited();
+        crowd.waited(0);
         assert_eq!(crowd.next(), 1);
+    }
+
+    #[test]
+    fn what_another_loop_has_is_left_to_it_once() {
+        let mut crowd = Crowd::default();
+        crowd.waited(7);
+        assert!(!crowd.leaves(7) && crowd.leaves(8));
+        // It is told of again, and nobody has been faster this time.
+        crowd.waited(8);
+        assert!(!crowd.leaves(8));
+        assert_eq!(crowd.next(), 1);
+        crowd.waited(8);
+        assert!(!crowd.leaves(9), "not while they keep coming");
     }
 }

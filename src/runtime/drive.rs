@@ -43,7 +43,7 @@ pub(super) fn drive<F: Filter + 'static>(run: &Arc<Run<F>>, index: usize, scratc
         if next.is_none() {
             let waited = this.wait(&mut events, alarm.timeout());
             scratch.now = Time::now();
-            crowd.waited();
+            crowd.waited(run.entrance.accepted());
             if let Err(error) = waited {
                 lifecycle.cannot_wait(&error, (!this.is_intact()).then_some(Lost::Loop));
                 alarm.set(Some(scratch.now), scratch.now);
