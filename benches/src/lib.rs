@@ -12,6 +12,7 @@
 //! client            the load generator
 //! message           what is sent and what is expected, byte by byte
 //! subject, server   the programs that are measured, and one running process
+//! system_calls, instructions, probe   what such a process does and uses
 //! ```
 
 pub mod client;
@@ -28,4 +29,5 @@ pub mod results;
 pub mod run;
 pub mod server;
 pub mod subject;
+pub mod system_calls;
 pub mod targets;
