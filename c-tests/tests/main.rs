@@ -53,6 +53,7 @@ mod runtime_leave;
 mod runtime_limits;
 mod runtime_memory;
 mod runtime_mixed;
+mod runtime_old_system;
 mod runtime_own_threads;
 mod runtime_peers;
 mod runtime_scale;

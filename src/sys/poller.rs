@@ -74,18 +74,30 @@ pub fn is_shortage(error: &io::Error) -> bool {
     [libc::ENOMEM, libc::ENOSPC].iter().any(|&errno| error.raw_os_error() == Some(errno))
 }
 
-/// How long to wait, in the form the system wants.
+/// How long to wait: seconds, and nanoseconds beyond them.
+///
+/// So few seconds that each system takes them for what they are: Linux before 5.11 has no more than 24 days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timeout(Option<Timespec>);
+pub struct Timeout(Option<(u16, u32)>);
 
 impl Timeout {
     /// For ever.
     pub const NONE: Timeout = Timeout(None);
 
-    /// `None`, or more than the system can express, is for ever.
+    /// `None` is for ever; after 18 hours the wait ends in any case.
     #[must_use]
     pub fn new(timeout: Option<Duration>) -> Timeout {
-        Timeout(timeout.and_then(|t| Timespec::try_from(t).ok()))
+        let seconds = |timeout: Duration| u16::try_from(timeout.as_secs()).unwrap_or(u16::MAX);
+        Timeout(timeout.map(|timeout| (seconds(timeout), timeout.subsec_nanos())))
+    }
+
+    #[inline]
+    fn timespec(self) -> Option<Timespec> {
+        let timespec = |(seconds, nanos): (u16, u32)| Timespec {
+            tv_sec: seconds.into(),
+            tv_nsec: nanos.into(),
+        };
+        self.0.map(timespec)
     }
 }
 
@@ -108,6 +120,14 @@ mod tests {
         let mut events = Events::default();
         poller.wait(&mut events, &Timeout::new(Some(timeout))).unwrap();
         events.ready().map(|ready| (ready.key(), ready.is_last())).collect()
+    }
+
+    #[test]
+    fn a_long_wait_ends_some_time() {
+        let long = Timeout::new(Some(Duration::MAX)).timespec().unwrap();
+        assert_eq!(long, Timespec { tv_sec: 65_535, tv_nsec: 999_999_999 });
+        let short = Timeout::new(Some(Duration::from_millis(1_500))).timespec().unwrap();
+        assert_eq!(short, Timespec { tv_sec: 1, tv_nsec: 500_000_000 });
     }
 
     #[test]

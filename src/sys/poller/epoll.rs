@@ -97,7 +97,7 @@ impl Poller {
     /// The descriptor is not ours any more; an interrupted wait counts as one without events.
     #[inline]
     pub fn wait(&self, events: &mut Events, timeout: &Timeout) -> io::Result<()> {
-        match epoll::wait(&self.fd, &mut events.room, timeout.0.as_ref()) {
+        match epoll::wait(&self.fd, &mut events.room, timeout.timespec().as_ref()) {
             Ok(found) => events.found = found,
             Err(error) => {
                 events.found = 0;

@@ -89,7 +89,8 @@ impl Poller {
         events.0.reserve(BATCH);
         let room = rustix::buffer::spare_capacity(&mut events.0);
         // SAFETY: no changes are passed, so no descriptor is named.
-        let result = unsafe { kqueue::kevent_timespec(&self.fd, &[], room, timeout.0.as_ref()) };
+        let result =
+            unsafe { kqueue::kevent_timespec(&self.fd, &[], room, timeout.timespec().as_ref()) };
         match result {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),
