@@ -28,7 +28,7 @@ pub(super) fn loads() -> Vec<Load> {
                 higher("messages, share of undisturbed", "%"),
                 lower("command p99, share of undisturbed", "%"),
             ],
-            weight: Weight::Heavy,
+            weight: Weight::Close,
             measure: Box::new(drip),
         },
         Load {

@@ -18,7 +18,7 @@ pub(super) fn loads() -> Vec<Load> {
             title: "system calls".into(),
             subjects: &Subject::ALL,
             metrics: vec![lower("per message, C=1", ""), lower("per message, C=64", "")],
-            weight: Weight::Heavy,
+            weight: Weight::Close,
             measure: Box::new(|bench, subject| {
                 Ok(vec![system_calls(bench, subject, 1)?, system_calls(bench, subject, 64)?])
             }),
