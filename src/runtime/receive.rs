@@ -13,6 +13,8 @@ use crate::sys::socket::receive;
 const READ_SIZE: usize = 16 << 10;
 /// Bytes of one packet received at once.
 const READ_MAX: usize = 128 << 10;
+/// Bytes asked for beyond a large packet: that they do not come tells that nothing is there behind it.
+const BEYOND: usize = frame::HEAD;
 
 impl Connection {
     /// As [`Connection::read`], where it is rare.
@@ -38,7 +40,8 @@ impl Connection {
         if !self.partial.is_empty() {
             let packet = frame::wanted(self.partial.bytes()).unwrap_or(0);
             let rest = packet.saturating_sub(self.partial.bytes().len());
-            return self.resume(service, scratch, rest.clamp(READ_SIZE, READ_MAX), place);
+            let read = rest.saturating_add(BEYOND).clamp(READ_SIZE, READ_MAX);
+            return self.resume(service, scratch, read, place);
         }
         if !scratch.fits(READ_SIZE) {
             return TurnEnd::Close;
@@ -67,13 +70,14 @@ impl Connection {
         scratch: &mut Scratch,
         place: Place,
     ) -> TurnEnd {
-        let packet = frame::wanted(&scratch.buffer).unwrap_or(0).clamp(READ_SIZE, READ_MAX);
-        if !scratch.fits(packet) {
+        let packet = frame::wanted(&scratch.buffer).filter(|packet| *packet > READ_SIZE);
+        let room = packet.map_or(READ_SIZE, |packet| packet.saturating_add(BEYOND).min(READ_MAX));
+        if !scratch.fits(room) {
             return TurnEnd::Close;
         }
         let mut filled = READ_SIZE;
-        if packet > READ_SIZE {
-            match self.receive(scratch.buffer.get_mut(READ_SIZE..packet).unwrap_or_default()) {
+        if room > filled {
+            match self.receive(scratch.buffer.get_mut(filled..room).unwrap_or_default()) {
                 Ok(more) => filled += more,
                 Err(TurnEnd::Wait) => {}
                 Err(end) => return end,
@@ -82,7 +86,7 @@ impl Connection {
         let bytes = scratch.buffer.get_mut(..=filled).unwrap_or_default();
         let end = self.packets_elsewhere(service, bytes, place).0;
         self.since = place.time(scratch.now);
-        more_if(filled == packet, end)
+        more_if(filled == room, end)
     }
 
     /// Sends what the MTA has not taken, and when it has taken all goes on with what it has sent before.
