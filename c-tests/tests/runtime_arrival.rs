@@ -72,7 +72,10 @@ fn large_packets_that_arrive_at_once_are_all_served() {
     assert_eq!(session.ask(b'N', &[]), 'c');
     for size in [16 << 10, (16 << 10) - 5, (16 << 10) - 4, 65_000, 65_535] {
         let chunk = "x".repeat(size - 6);
-        for _ in 0..3 {
+        for macros in [false, true, true] {
+            if macros {
+                session.client.queue_macros(b'B', &[("i", "1")]);
+            }
             session.client.queue_strings(b'B', &[&chunk]);
         }
         session.client.flush().unwrap();
