@@ -88,21 +88,31 @@ fn large_packets_that_arrive_at_once_are_all_served() {
     filter.stop();
 }
 
-/// With the last command, or behind more than one turn receives.
+/// With the last command, behind more than one turn receives, or just behind what it receives at once.
 #[test]
 fn the_end_is_seen_that_has_come_with_what_is_before_it() {
     let filter = Filter::start(&[]);
-    for (name, commands) in [("one", 1), ("many", 300)] {
-        let mut session = filter.session(name);
+    const AT_ONCE: usize = 16 << 10;
+    let sizes =
+        [10, AT_ONCE - 1, AT_ONCE, AT_ONCE + 1, AT_ONCE + 5, AT_ONCE + 6, 2 * AT_ONCE, 80_000];
+    for size in sizes {
+        let name = format!("s{size}");
+        let mut session = filter.session(&name);
+        let mut commands = 0;
         at_once(&filter, || {
-            for _ in 0..commands {
-                session.client.queue_strings(b'H', &["host"]);
+            while session.client.queued().len() < size {
+                let left = size - session.client.queued().len();
+                // Four of the length, the letter, and a NUL; as much at least is to be left for the last.
+                let packet = if left > 520 { 500 } else { left };
+                session.client.queue_strings(b'H', &["x".repeat(packet - 6)]);
+                commands += 1;
             }
+            assert_eq!(session.client.queued().len(), size);
             session.client.flush().unwrap();
             session.client.shutdown_write().unwrap();
         });
-        for _ in 0..commands {
-            assert_eq!(session.reply(), 'c');
+        for n in 0..commands {
+            assert_eq!(session.reply(), 'c', "{n} of {size} bytes");
         }
         session.closed();
         filter.wait_for(&format!("{name} closed"));

@@ -62,7 +62,7 @@ impl Connection {
     }
 
     /// The rest of [`Connection::read`] if more may have arrived than [`READ_SIZE`]: receives what is there of
-    /// a packet that goes beyond it.
+    /// a packet that is larger.
     #[cold]
     fn read_on<F: Filter>(
         &mut self,
@@ -70,7 +70,8 @@ impl Connection {
         scratch: &mut Scratch,
         place: Place,
     ) -> TurnEnd {
-        let room = room_for_rest(&scratch.buffer);
+        let packet = frame::wanted(&scratch.buffer).filter(|packet| *packet > READ_SIZE);
+        let room = packet.map_or(READ_SIZE, |packet| packet.saturating_add(BEYOND).min(READ_MAX));
         if !scratch.fits(room) {
             return TurnEnd::Close;
         }
@@ -174,50 +175,7 @@ impl Connection {
     }
 }
 
-/// Bytes that a buffer is to have whose first [`READ_SIZE`] are filled: with the rest of the packet that begins
-/// there and does not end there, if it does not.
-fn room_for_rest(buffer: &[u8]) -> usize {
-    let mut end = 0_usize;
-    while let Some(packet) = buffer.get(end..READ_SIZE).and_then(frame::wanted) {
-        end = end.saturating_add(packet);
-    }
-    end.saturating_add(BEYOND).clamp(READ_SIZE, READ_MAX)
-}
-
 /// What a turn has come to that may not have received all there is.
 fn more_if(more: bool, end: TurnEnd) -> TurnEnd {
     if more && end == TurnEnd::Wait { TurnEnd::More } else { end }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A buffer with packets of these sizes, as far as they are received.
-    fn room(packets: &[usize]) -> usize {
-        let mut buffer = Vec::new();
-        for packet in packets {
-            frame::put_head(&mut buffer, b'B', packet - frame::HEAD);
-            buffer.resize(buffer.len() + packet - frame::HEAD, b'x');
-        }
-        assert!(buffer.len() >= READ_SIZE);
-        buffer.truncate(READ_SIZE);
-        buffer.push(0);
-        room_for_rest(&buffer)
-    }
-
-    #[test]
-    fn the_last_packet_is_received_with_what_tells_that_nothing_follows() {
-        assert_eq!(room(&[65_541]), 65_541 + BEYOND);
-        assert_eq!(room(&[19, 65_541]), 19 + 65_541 + BEYOND);
-        assert_eq!(room(&[19, READ_SIZE - 19]), READ_SIZE + BEYOND);
-        // Its length is not known.
-        assert_eq!(room(&[READ_SIZE - 3, 65_541]), READ_SIZE + 2);
-        assert_eq!(room(&[READ_SIZE - 9, 9, 9]), READ_SIZE + BEYOND);
-        assert_eq!(room(&[19, 1 << 20]), READ_MAX);
-        let mut no_packets = [0xff; READ_SIZE + 1];
-        assert_eq!(room_for_rest(&no_packets), READ_MAX);
-        no_packets.fill(0);
-        assert_eq!(room_for_rest(&no_packets), READ_SIZE + BEYOND);
-    }
 }
