@@ -42,8 +42,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, Default)]
 pub(super) struct Crowd {
     at_once: usize,
-    /// Connections that all loops had accepted when the last wait was over.
-    before: usize,
+    /// Sessions that had begun, of all loops, when the last wait was over.
+    before: u64,
     /// The last wait has told of some.
     seen: bool,
 }
@@ -62,14 +62,14 @@ impl Crowd {
     }
 
     /// Whether to leave what the last wait has told of: it was one connection, and another loop has it.
-    fn leaves(&self, accepted: usize) -> bool {
-        self.at_once == 0 && self.before != accepted
+    fn leaves(&self, begun: u64) -> bool {
+        self.at_once == 0 && self.before != begun
     }
 
-    /// Events have been waited for, and all loops have accepted so many connections.
+    /// Events have been waited for, and so many sessions have begun in all loops.
     #[inline]
-    pub(super) fn waited(&mut self, accepted: usize) {
-        self.before = accepted;
+    pub(super) fn waited(&mut self, begun: u64) {
+        self.before = begun;
         if self.at_once > 0 {
             self.look_back();
         }
@@ -94,7 +94,7 @@ pub(super) fn accept<F: Filter + 'static>(
 ) {
     let (Some(doors), Some(this)) = (run.entrance.doors(), run.loops.get(index)) else { return };
     let Some(door) = doors.get(number) else { return };
-    if crowd.leaves(run.entrance.accepted()) {
+    if crowd.leaves(run.service.lifecycle.begun()) {
         return;
     }
     let guests = &run.service.guests;
@@ -107,7 +107,6 @@ pub(super) fn accept<F: Filter + 'static>(
         }
         match socket::accept(&door.listener) {
             Ok(fd) => {
-                run.entrance.count();
                 if !begin(run, door, fd, (index, true), now, guard) {
                     return refuse(run, this, (&doors, door), now, &memory::shortage());
                 }

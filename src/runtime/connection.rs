@@ -105,6 +105,17 @@ impl TurnEnd {
     pub(super) fn waits(self) -> bool {
         matches!(self, TurnEnd::Wait | TurnEnd::More)
     }
+
+    /// Whether the session waits for its MTA, to send something or to read.
+    pub(super) fn stays(self) -> bool {
+        self.waits() || self == TurnEnd::Full
+    }
+
+    /// The same if `more` may have arrived than was received.
+    #[inline]
+    pub(super) fn or_more(self, more: bool) -> TurnEnd {
+        if more && self == TurnEnd::Wait { TurnEnd::More } else { self }
+    }
 }
 
 /// A session with its socket.

@@ -43,7 +43,7 @@ pub(super) fn drive<F: Filter + 'static>(run: &Arc<Run<F>>, index: usize, scratc
         if next.is_none() {
             let waited = this.wait(&mut events, alarm.timeout());
             scratch.now = Time::now();
-            crowd.waited(run.entrance.accepted());
+            crowd.waited(lifecycle.begun());
             if let Err(error) = waited {
                 lifecycle.cannot_wait(&error, (!this.is_intact()).then_some(Lost::Loop));
                 alarm.set(Some(scratch.now), scratch.now);
@@ -94,7 +94,7 @@ impl<F: Filter + 'static> Home<'_, F> {
             self.this.put_back(slot, connection);
             return true;
         }
-        let end = if end == TurnEnd::Wait && ready.is_last() { TurnEnd::More } else { end };
+        let end = end.or_more(ready.is_last());
         self.part(connection, slot, end, mine, scratch)
     }
 
@@ -175,8 +175,7 @@ impl<F: Filter + 'static> Home<'_, F> {
                 let end = connection.turn(&run.service, scratch, Job::Resume, Place::Spare);
                 let mine = this.turn.end(turn);
                 // What the packet came with may not have been received to its end.
-                let end = if end == TurnEnd::Wait { TurnEnd::More } else { end };
-                return self.part(connection, slot, end, mine, scratch);
+                return self.part(connection, slot, end.or_more(true), mine, scratch);
             }
         }
         true

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::event_loop::EventLoop;
 use super::news::{News, Untold};
@@ -21,8 +21,6 @@ pub(super) const PASSING_MAX: u32 = 256;
 pub(super) struct Entrance {
     /// `None` once the run is stopping.
     doors: Mutex<Option<Arc<[Door]>>>,
-    /// Connections that loops have accepted.
-    accepted: AtomicUsize,
     /// Accepting has failed for good at one of them.
     failed: AtomicBool,
     /// Of log lines about pauses in accepting: a filter that has run out of descriptors or memory runs
@@ -34,7 +32,6 @@ impl Entrance {
     pub(super) fn new(listeners: Vec<Listener>) -> Entrance {
         Entrance {
             doors: Mutex::new(Some(listeners.into_iter().map(Door::new).collect())),
-            accepted: AtomicUsize::new(0),
             failed: AtomicBool::new(false),
             pauses: Mutex::default(),
         }
@@ -78,18 +75,6 @@ impl Entrance {
         for door in &*doors {
             door.listener.remove_file();
         }
-    }
-
-    /// Takes note that a loop has accepted a connection.
-    pub(super) fn count(&self) {
-        // Relaxed: for those who come later, of whom the system tells which has been faster.
-        self.accepted.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Connections that loops have accepted.
-    #[inline]
-    pub(super) fn accepted(&self) -> usize {
-        self.accepted.load(Ordering::Relaxed)
     }
 
     /// Takes note that accepting has failed for good.

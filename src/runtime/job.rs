@@ -56,8 +56,7 @@ impl Connection {
         end: TurnEnd,
         place: Place,
     ) -> (TurnEnd, Phase) {
-        let stays = end.waits() || end == TurnEnd::Full;
-        if stays && service.guests.limit_bytes() && !self.may_stay(service) {
+        if end.stays() && service.guests.limit_bytes() && !self.may_stay(service) {
             return (TurnEnd::Close, service.lifecycle.phase());
         }
         if service.lifecycle.is_in(Phase::Serve) {

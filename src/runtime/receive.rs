@@ -86,7 +86,7 @@ impl Connection {
         let bytes = scratch.buffer.get_mut(..=filled).unwrap_or_default();
         let end = self.packets_elsewhere(service, bytes, place).0;
         self.since = place.time(scratch.now);
-        more_if(filled == room, end)
+        end.or_more(filled == room)
     }
 
     /// Sends what the MTA has not taken, and when it has taken all goes on with what it has sent before.
@@ -159,7 +159,7 @@ impl Connection {
                 // Still incomplete: only what is new moves, so that a peer that drips its
                 // packets costs no more than its bytes.
                 let kept = self.partial.extend(buffer.get(had..filled).unwrap_or_default());
-                return if kept.is_ok() { more_if(full, TurnEnd::Wait) } else { TurnEnd::Close };
+                return if kept.is_ok() { TurnEnd::Wait.or_more(full) } else { TurnEnd::Close };
             }
         }
         if let Some(front) = buffer.get_mut(..had) {
@@ -171,11 +171,6 @@ impl Connection {
         if done > 0 {
             self.since = place.time(*now);
         }
-        more_if(full, end)
+        end.or_more(full)
     }
-}
-
-/// What a turn has come to that may not have received all there is.
-fn more_if(more: bool, end: TurnEnd) -> TurnEnd {
-    if more && end == TurnEnd::Wait { TurnEnd::More } else { end }
 }

@@ -20,7 +20,7 @@ pub(super) fn settle<F: Filter>(
     }
     run.service.lifecycle.undetach(connection.output.session);
     connection.wait_from(Time::now());
-    if end.waits() || end == TurnEnd::Full {
+    if end.stays() {
         if let Err(mut connection) = run.attach(connection, home, false) {
             end_session(&run.service, &mut connection);
         }

@@ -50,7 +50,7 @@ impl Ready {
 
     #[inline]
     fn new(key: u64, last: bool) -> Ready {
-        Ready(key | (u64::from(last) << 63))
+        Ready(key | (u64::from(last) * Ready::LAST))
     }
 
     /// What the descriptor was added with: less than 2⁶³.
