@@ -23,11 +23,11 @@ use crate::sys::poller::{Events, Poller, Ready, Timeout, Watch};
 
 /// Time between two looks at the loops. A turn seen in two looks is taken for blocked.
 const TICK: Duration = Duration::from_millis(1);
-/// The same while no callback blocks: most filters never need the supervisor, which should cost them
-/// little.
-const TICK_UNBLOCKED: Duration = Duration::from_millis(2);
+/// The same while no callback blocks, nor seems to: most filters never need the supervisor, which should cost
+/// them little. A look takes its own time, and the owner of a loop out of its stride.
+const TICK_UNBLOCKED: Duration = Duration::from_millis(4);
 /// Looks after which none does.
-const UNBLOCKED_LOOKS: u32 = 100;
+const UNBLOCKED_LOOKS: u32 = 250;
 /// Looks after which a turn is taken for blocked although its thread could run: it computes for
 /// long, or the system has no processor for it. A new owner would hardly fare better.
 const BUSY_LOOKS: u32 = 10;
@@ -52,6 +52,8 @@ pub(super) struct Supervisor<F> {
     quiet: u32,
     /// Looks since a loop was last taken from its thread.
     unblocked: u32,
+    /// A turn was seen twice whose thread could run.
+    suspects: bool,
     flow: Flow,
     /// When it has last looked whether descriptors are lost.
     checked: Time,
@@ -80,6 +82,7 @@ impl<F: Filter + 'static> Supervisor<F> {
             placement: Placement::default(),
             quiet: 0,
             unblocked: 0,
+            suspects: false,
             flow: Flow::default(),
             checked: Time::now(),
             // A session that begins before the first wait ends that at once.
@@ -140,7 +143,8 @@ impl<F: Filter + 'static> Supervisor<F> {
                 return None;
             }
         }
-        Some(if self.unblocked < UNBLOCKED_LOOKS { TICK } else { TICK_UNBLOCKED })
+        let soon = self.suspects || self.unblocked < UNBLOCKED_LOOKS;
+        Some(if soon { TICK } else { TICK_UNBLOCKED })
     }
 
     /// The time until the next look else, given what others ask for.
@@ -175,6 +179,7 @@ impl<F: Filter + 'static> Supervisor<F> {
             callbacks.look();
         }
         let mut busy = false;
+        self.suspects = false;
         for (index, event_loop) in self.run.loops.iter().enumerate() {
             let (turn, in_turn) = event_loop.turn.look();
             let Some(seen) = self.seen.get_mut(index) else { continue };
@@ -186,6 +191,7 @@ impl<F: Filter + 'static> Supervisor<F> {
                 continue;
             }
             if looks < BUSY_LOOKS && event_loop.owner.could_run() {
+                self.suspects = true;
                 continue;
             }
             if event_loop.turn.end(turn) {

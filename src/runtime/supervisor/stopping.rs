@@ -17,6 +17,8 @@ impl<F: Filter + 'static> Supervisor<F> {
     /// Ends what was asked to end, within its bounds.
     pub(super) fn stop(&mut self) {
         let control = self.run.service.lifecycle.control;
+        // It looks often now.
+        self.unblocked = 0;
         self.watchdog.stopping();
         if let Some(tally) = &self.run.service.tally {
             tally.stop();
