@@ -229,6 +229,19 @@ static sfsistat come_late(SMFICTX *ctx, const char *id, const char *pipe)
 	return SMFIS_ACCEPT;
 }
 
+/* Forks a child that has the filter's descriptors for as long as a named pipe is open. */
+static void keep_in_child(const char *id, const char *pipe)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		alarm(60); /* so that it does not outlive a test that fails */
+		wait_for_pipe(pipe);
+		_exit(0);
+	}
+	emit("%s kept %d", id, child > 0);
+}
+
 /* Does what a session was told to do in a callback; the result is the callback's. */
 static sfsistat perform(SMFICTX *ctx, const char *id, const char *task)
 {
@@ -247,6 +260,8 @@ static sfsistat perform(SMFICTX *ctx, const char *id, const char *task)
 		run_program(id, rest);
 	else if (strncmp(task, "children ", 9) == 0)
 		serve_in_children(id, rest);
+	else if (strncmp(task, "keep ", 5) == 0)
+		keep_in_child(id, rest);
 	else if (strncmp(task, "nap ", 4) == 0)
 		usleep((useconds_t)atol(rest)); /* shapes the load; nobody counts on its length */
 	else if (strcmp(task, "calls") == 0)

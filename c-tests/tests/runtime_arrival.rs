@@ -88,6 +88,40 @@ fn large_packets_that_arrive_at_once_are_all_served() {
     filter.stop();
 }
 
+/// The socket of a session that is over is not closed where a child of the filter has it as well. What its
+/// MTA still does with it is nothing to the session that has its place in the loop.
+#[test]
+fn a_socket_that_a_child_keeps_costs_the_next_session_nothing() {
+    let filter = Filter::start_env(&[("LIBMILTER_MAX_THREADS", "1")], &[]);
+    let pipe = filter.pipe();
+    let mut first = filter.session("first");
+    first.task("helo", &format!("keep {}", pipe.path()));
+    assert_eq!(first.ask(b'H', &["x"]), 'c');
+    filter.wait_for("first kept 1");
+    first.send(b'Q', &[]);
+    filter.wait_for("first closed");
+    let mut next = filter.session("next");
+    next.mail();
+    at_once(&filter, || first.send(b'H', &["x"]));
+    assert_eq!(next.ask(b'R', &["<c@example.net>"]), 'c');
+    at_once(&filter, || {
+        first.send(b'H', &["x"]);
+        first.client.shutdown_write().unwrap();
+    });
+    next.rest();
+    drop(first);
+    assert_eq!(next.ask(b'M', &["<a@example.org>"]), 'c');
+    // Both at once.
+    at_once(&filter, || next.send(b'R', &["<b@example.net>"]));
+    assert_eq!(next.reply(), 'c');
+    drop(pipe);
+    next.rest();
+    next.quit();
+    let (events, log) = filter.stop();
+    assert!(!events.iter().any(|event| event == "next abort"), "{events:?}");
+    assert_eq!(log, [""; 0]);
+}
+
 /// With the last command, behind more than one turn receives, or just behind what it receives at once.
 #[test]
 fn the_end_is_seen_that_has_come_with_what_is_before_it() {

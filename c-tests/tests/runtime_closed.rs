@@ -263,6 +263,26 @@ fn a_session_that_gets_the_number_of_another_has_it_for_itself() {
     });
 }
 
+/// In its last callback, when all there was to be received has been.
+#[test]
+fn a_session_that_closes_its_own_socket_at_its_end_costs_no_other() {
+    for threads in ["pool", "session"] {
+        let mut scene = Scene::new(threads);
+        let own = scene.sockets[2];
+        scene.closer.task("close", &format!("close {own} -"));
+        scene.closer.quit();
+        scene.filter.wait_for("closed ");
+        scene.filter.session("another").deliver();
+        scene.busy.rest();
+        scene.busy.quit();
+        scene.idle.quit();
+        scene.filter.signal(Signal::TERM);
+        assert_eq!(scene.filter.returned(1).0, "0", "{threads}");
+        let (_, log) = scene.filter.end();
+        assert_eq!(log, [""; 0], "{threads}");
+    }
+}
+
 /// The socket of a session is that session's affair.
 #[test]
 fn a_session_whose_socket_was_closed_costs_no_other() {

@@ -47,6 +47,18 @@ impl Batch {
         self.left.store(left, Ordering::Relaxed);
         Some(Ready(self.ready.get(left)?.load(Ordering::Relaxed)))
     }
+
+    /// The next one, if its key is that or higher.
+    #[inline]
+    pub(super) fn next_from(&self, key: u64) -> Option<Ready> {
+        let left = self.left.load(Ordering::Relaxed).checked_sub(1)?;
+        let ready = Ready(self.ready.get(left)?.load(Ordering::Relaxed));
+        if ready.key() < key {
+            return None;
+        }
+        self.left.store(left, Ordering::Relaxed);
+        Some(ready)
+    }
 }
 
 #[cfg(test)]
@@ -69,7 +81,12 @@ mod tests {
             assert_eq!(found.len() as u64, key + 1);
             assert_eq!(batch.next(), None);
             let first = batch.fill(&events);
-            let rest = std::iter::from_fn(|| batch.next());
+            // Which is asked for by its key, or whatever it is.
+            let mut from = 0..;
+            let rest = std::iter::from_fn(|| {
+                assert_eq!(batch.next_from(key + 1), None, "it stays");
+                batch.next_from(from.next()? + 1)
+            });
             assert_eq!(first.into_iter().chain(rest).collect::<Vec<_>>(), found);
         }
     }

@@ -53,9 +53,11 @@ impl Connection {
             end = self.cut_short(end);
         }
         self.output.leave();
-        if end == TurnEnd::Close || (phase >= Phase::Drain && self.ends_in(phase, end)) {
+        if end.closes() {
             self.finish(service);
-            return TurnEnd::Close;
+        } else if phase >= Phase::Drain && self.ends_in(phase, end) {
+            self.finish(service);
+            end = TurnEnd::Close;
         }
         end
     }

@@ -55,19 +55,25 @@ pub(super) fn drive<F: Filter + 'static>(run: &Arc<Run<F>>, index: usize, scratc
                 if !home.serve_ready(ready, scratch) {
                     return;
                 }
-            } else {
-                match ready.key() {
-                    WAKER_KEY => this.owner.woken(),
-                    key => {
-                        let door = (key - FIRST_LISTENER_KEY) as usize;
-                        accept(run, index, door, scratch.now, &mut crowd);
-                    }
-                }
-                alarm.set(Some(scratch.now), scratch.now);
+                next = this.batch.next();
+                continue;
             }
+            match ready.key() {
+                WAKER_KEY => this.owner.woken(),
+                key => {
+                    let door = (key - FIRST_LISTENER_KEY) as usize;
+                    accept(run, index, door, scratch.now, &mut crowd);
+                }
+            }
+            alarm.set(Some(scratch.now), scratch.now);
             next = this.batch.next();
         }
     }
+}
+
+/// The slot of a session that is ready.
+fn slot(ready: Ready) -> u32 {
+    (ready.key() - FIRST_SLOT_KEY) as u32
 }
 
 /// A loop, for its owner.
@@ -78,39 +84,47 @@ struct Home<'a, F> {
 }
 
 impl<F: Filter + 'static> Home<'_, F> {
-    /// Gives a session its turn whose socket is ready; `false` if the loop was taken away meanwhile.
+    /// Gives a session its turn whose socket is ready, and then those that are next in the batch, up to one
+    /// that does not only wait again; `false` if the loop was taken away meanwhile.
     #[expect(clippy::inline_always, reason = "each message's way")]
     #[inline(always)]
-    fn serve_ready(&self, ready: Ready, scratch: &mut Scratch) -> bool {
-        let slot = (ready.key() - FIRST_SLOT_KEY) as u32;
-        let Some(mut connection) = self.this.take(slot) else { return true };
-        if connection.output.is_full() {
-            return self.serve(slot, connection, Job::Ready, scratch);
+    fn serve_ready(&self, mut ready: Ready, scratch: &mut Scratch) -> bool {
+        let this = self.this;
+        let mut taken = this.take(slot(ready));
+        while let Some(mut connection) = taken {
+            if ready.is_last() || connection.output.is_full() {
+                return self.serve(connection, Job::Ready, ready.is_last(), scratch);
+            }
+            let turn = self.begin();
+            let end = connection.turn_in_loop(&self.run.service, scratch);
+            let mine = this.turn.end(turn);
+            if !mine || end != TurnEnd::Wait {
+                return self.part(connection, end, mine, scratch);
+            }
+            let Some(next) = this.batch.next_from(FIRST_SLOT_KEY) else {
+                this.put_back(connection);
+                break;
+            };
+            taken = this.exchange(connection, slot(next));
+            ready = next;
         }
-        let turn = self.begin();
-        let end = connection.turn_in_loop(&self.run.service, scratch);
-        let mine = self.this.turn.end(turn);
-        if mine && end == TurnEnd::Wait && !ready.is_last() {
-            self.this.put_back(slot, connection);
-            return true;
-        }
-        let end = end.or_more(ready.is_last());
-        self.part(connection, slot, end, mine, scratch)
+        true
     }
 
-    /// Gives a session its turn, for whatever reason, and sees to what its socket is watched for.
+    /// Gives a session its turn, for whatever reason, and sees to what its socket is watched for; of which
+    /// there may be `more` than the turn receives.
     #[cold]
     fn serve(
         &self,
-        slot: u32,
         mut connection: Box<Connection>,
         job: Job,
+        more: bool,
         scratch: &mut Scratch,
     ) -> bool {
         let turn = self.begin();
         let end = connection.turn(&self.run.service, scratch, job, Place::Loop);
         let mine = self.this.turn.end(turn);
-        self.part(connection, slot, end, mine, scratch)
+        self.part(connection, end.or_more(more), mine, scratch)
     }
 
     /// Begins a turn, under the eyes of the supervisor.
@@ -136,7 +150,6 @@ impl<F: Filter + 'static> Home<'_, F> {
     fn part(
         &self,
         mut connection: Box<Connection>,
-        slot: u32,
         end: TurnEnd,
         mine: bool,
         scratch: &mut Scratch,
@@ -144,28 +157,29 @@ impl<F: Filter + 'static> Home<'_, F> {
         let Home { run, this, index } = *self;
         if mine && is_leaving() {
             // Its callback has ended this thread; the loop goes on with another.
-            this.remove(slot, &connection.output);
+            this.remove(&connection.output);
             this.owner.leave();
             run.service.lifecycle.control.wake();
             return false;
         }
         if !mine {
-            this.remove(slot, &connection.output);
+            this.remove(&connection.output);
             settle(run, connection, end, index, scratch);
             return false;
         }
         match end {
             TurnEnd::Wait | TurnEnd::More | TurnEnd::Full => {
-                if this.watch(slot, &connection, end == TurnEnd::More) {
-                    this.put_back(slot, connection);
+                if this.watch(&connection, end == TurnEnd::More) {
+                    this.put_back(connection);
                 } else {
-                    this.remove(slot, &connection.output);
+                    this.remove(&connection.output);
                     run.dispatch(Work::End(connection));
                 }
             }
-            TurnEnd::Close => this.remove(slot, &connection.output),
+            TurnEnd::Close => this.remove(&connection.output),
+            TurnEnd::Quit => this.forget(&connection.output),
             TurnEnd::HandOver if run.reserve() => {
-                this.remove(slot, &connection.output);
+                this.remove(&connection.output);
                 run.service.lifecycle.detach(&connection.output);
                 run.send(Work::Connection(connection, index));
             }
@@ -175,7 +189,7 @@ impl<F: Filter + 'static> Home<'_, F> {
                 let end = connection.turn(&run.service, scratch, Job::Resume, Place::Spare);
                 let mine = this.turn.end(turn);
                 // What the packet came with may not have been received to its end.
-                return self.part(connection, slot, end.or_more(true), mine, scratch);
+                return self.part(connection, end.or_more(true), mine, scratch);
             }
         }
         true
@@ -189,7 +203,7 @@ impl<F: Filter + 'static> Home<'_, F> {
             match self.this.due(self.run.service.lifecycle.phase(), scratch.now) {
                 Due::Session(slot, job) => {
                     let connection = self.this.take(slot);
-                    let stays = connection.is_none_or(|c| self.serve(slot, c, job, scratch));
+                    let stays = connection.is_none_or(|c| self.serve(c, job, false, scratch));
                     if !stays {
                         return None;
                     }

@@ -1,5 +1,9 @@
 //! An event loop: a poller and the sessions it watches.
 
+// Found from the models, too, whose files are elsewhere.
+#[path = "event_loop/leaving.rs"]
+mod leaving;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,16 +12,14 @@ use super::connection::Connection;
 use super::errand::{Due, Refused};
 use super::lifecycle::Phase;
 use super::options::Limits;
-use super::output::SocketOutput;
 use super::owner::Owner;
-use super::slots::{Slot, Slots};
+use super::slots::Slots;
 use super::tenure::Tenure;
 use super::turn::Turn;
 use crate::net::listener::{Listener, SOCKETS_MAX};
 use crate::sys::clock::Time;
 use crate::sys::jitter::Mutex;
 use crate::sys::poller::{Events, Poller, Timeout, Watch, is_shortage};
-use crate::sys::socket::is_connection;
 use crate::sys::sync::{AtomicUsize, Ordering};
 
 /// Keys from here on are listening sockets.
@@ -81,14 +83,6 @@ impl EventLoop {
         self.owner.is_intact() && self.poller.is_intact()
     }
 
-    /// Takes out a session that is to end, for when the owner can't be woken to end it.
-    pub(super) fn reclaim(&self, phase: Phase) -> Option<Box<Connection>> {
-        let mut state = self.state.lock();
-        state.slots.note(phase);
-        let (slot, _) = state.slots.due(Time::now())?;
-        self.take_out(&mut state, slot)
-    }
-
     /// Sessions in this loop.
     pub(super) fn sessions(&self) -> usize {
         self.sessions.load(Ordering::Relaxed)
@@ -109,13 +103,6 @@ impl EventLoop {
     pub(super) fn park(&self) {
         self.state.lock().slots.close();
         self.owner.expect(Tenure::Parked);
-    }
-
-    /// Takes a session out of a parked loop.
-    pub(super) fn evict(&self) -> Option<Box<Connection>> {
-        let mut state = self.state.lock();
-        let slot = state.slots.pop_waiting()?;
-        self.take_out(&mut state, slot)
     }
 
     /// For the owner, when its batch is empty: waits for events.
@@ -187,14 +174,29 @@ impl EventLoop {
         self.state.lock().slots.take(slot)
     }
 
-    /// Puts a session back after its turn.
+    /// Puts the session back that has its turn.
     #[expect(clippy::inline_always, reason = "each message's way; the other caller is cold")]
     #[inline(always)]
-    pub(super) fn put_back(&self, slot: u32, connection: Box<Connection>) {
+    pub(super) fn put_back(&self, connection: Box<Connection>) {
         let mut state = self.state.lock();
-        if !state.slots.put_back(slot, connection) {
+        if let Some(slot) = state.slots.put_back(connection) {
             self.time(&mut state, slot);
         }
+    }
+
+    /// The same, and takes the next one out for its turn.
+    #[expect(clippy::inline_always, reason = "each message's way")]
+    #[inline(always)]
+    pub(super) fn exchange(
+        &self,
+        connection: Box<Connection>,
+        next: u32,
+    ) -> Option<Box<Connection>> {
+        let mut state = self.state.lock();
+        if let Some(slot) = state.slots.put_back(connection) {
+            self.time(&mut state, slot);
+        }
+        state.slots.take(next)
     }
 
     /// Sets the deadline of a session that has none yet.
@@ -205,12 +207,16 @@ impl EventLoop {
         }
     }
 
-    /// Watches the socket of a session that has its turn for what it will wait for, of which there may be
+    /// Watches the socket of the session that has its turn for what it will wait for, of which there may be
     /// `more` already; `false` if it can't, which is logged.
     #[cold]
-    pub(super) fn watch(&self, slot: u32, connection: &Connection, more: bool) -> bool {
+    pub(super) fn watch(&self, connection: &Connection, more: bool) -> bool {
         let full = connection.output.is_full();
-        let changes = self.state.lock().slots.watch(slot, full);
+        let (slot, changes) = {
+            let mut state = self.state.lock();
+            let Some(slot) = state.slots.running() else { return true };
+            (slot, state.slots.watch(full))
+        };
         let key = FIRST_SLOT_KEY + u64::from(slot);
         let changed = match (changes, more) {
             // Tells of what is there already.
@@ -219,55 +225,6 @@ impl EventLoop {
             (false, _) => Ok(()),
         };
         changed.inspect_err(|error| connection.output.unwatched(error)).is_ok()
-    }
-
-    /// Forgets the slot of a session that has its turn; its descriptor is watched no more.
-    ///
-    /// It does no harm if the session was let go of already, even if the slot has a new one.
-    pub(super) fn remove(&self, slot: u32, output: &Arc<SocketOutput>) {
-        let mut state = self.state.lock();
-        if state.slots.holds(slot, output) {
-            self.vacate(&mut state, slot);
-        }
-    }
-
-    fn take_out(&self, state: &mut State, slot: u32) -> Option<Box<Connection>> {
-        let connection = state.slots.reclaim(slot);
-        self.vacate(state, slot);
-        connection
-    }
-
-    fn vacate(&self, state: &mut State, slot: u32) -> Option<Slot> {
-        let gone = state.slots.vacate(slot)?;
-        if let Some(after) = &mut state.accept_after {
-            // There is room for a connection again.
-            *after = Time::now();
-            self.wake();
-        }
-        if !self.poller.delete(&*gone.output)
-            && (self.poller.is_intact() || !is_connection(&*gone.output))
-        {
-            // The filter has closed it, and not only the poller.
-            gone.output.lost();
-        }
-        self.sessions.fetch_sub(1, Ordering::Relaxed);
-        Some(gone)
-    }
-
-    /// For the supervisor, when it has taken the loop away: lets go of the session whose turn it
-    /// was, which from now on belongs to its thread alone.
-    ///
-    /// `detach` runs before the session's thread can put the session into a loop again.
-    pub(super) fn let_go(
-        &self,
-        detach: impl FnOnce(&Arc<SocketOutput>),
-    ) -> Option<Arc<SocketOutput>> {
-        self.owner.leave();
-        let mut state = self.state.lock();
-        let slot = state.slots.running()?;
-        let gone = self.vacate(&mut state, slot)?;
-        detach(&gone.output);
-        Some(gone.output)
     }
 
     /// What is to be done besides events, in this phase of the run.

@@ -137,9 +137,10 @@ impl Slots {
         Some(connection)
     }
 
-    /// Takes note that a session waits for room, or for bytes; whether that is new.
-    pub(super) fn watch(&mut self, slot: u32, full: bool) -> bool {
-        self.get_mut(slot).is_some_and(|place| std::mem::replace(&mut place.full, full) != full)
+    /// Takes note that the session that has its turn is to wait for room, or for bytes; whether that is new.
+    pub(super) fn watch(&mut self, full: bool) -> bool {
+        let place = self.running.and_then(|slot| self.get_mut(slot));
+        place.is_some_and(|place| std::mem::replace(&mut place.full, full) != full)
     }
 
     /// Takes a session out that is to have no turn in its loop any more.
@@ -179,21 +180,22 @@ impl Slots {
         None
     }
 
-    /// Puts a session back after its turn; whether it has a deadline. It may have none before, and one
-    /// then: without a limit between packets, one begins with the first byte of a packet.
+    /// Puts the session back that has its turn; its slot if it has no deadline. It may have none before, and
+    /// one then: without a limit between packets, one begins with the first byte of a packet.
     #[inline]
-    pub(super) fn put_back(&mut self, slot: u32, connection: Box<Connection>) -> bool {
-        self.running = None;
-        let Some(place) = self.get_mut(slot) else { return true };
+    pub(super) fn put_back(&mut self, connection: Box<Connection>) -> Option<u32> {
+        let slot = self.running.take()?;
+        let place = self.get_mut(slot)?;
         // Nobody has put another one there.
         place.connection.get_or_insert(connection);
-        place.timed
+        (!place.timed).then_some(slot)
     }
 
-    /// Whether a slot is this session's.
-    pub(super) fn holds(&self, slot: u32, output: &Arc<SocketOutput>) -> bool {
-        let place = self.slots.get(slot as usize).and_then(Option::as_ref);
-        place.is_some_and(|place| Arc::ptr_eq(&place.output, output))
+    /// The slot that has its turn, if it is this session's.
+    pub(super) fn running_as(&self, output: &Arc<SocketOutput>) -> Option<u32> {
+        let slot = self.running?;
+        let place = self.slots.get(slot as usize)?.as_ref()?;
+        Arc::ptr_eq(&place.output, output).then_some(slot)
     }
 
     /// The slot that has its turn.

@@ -20,6 +20,8 @@ const ROWS: &[&[&str]] = &[
     // The loops, the pool and the listener of one run, put together; where a session is placed.
     &["run"],
     &["balance", "entrance", "own_thread"],
+    // Sessions leave it.
+    &["event_loop/leaving"],
     // A poller and the sessions it watches; a turn whatever its callbacks do.
     &["conduct", "event_loop"],
     // The sessions of a loop, and the thread that owns it; what a turn is for.

@@ -75,7 +75,7 @@ fn a_deadline_is_set_once_and_found_when_it_comes() {
     let connection = slots.take(ticket.slot).unwrap();
     assert_eq!(slots.running(), Some(ticket.slot));
     // It had its turn before it has arrived: whoever comes second finds the deadline set.
-    assert!(!slots.put_back(ticket.slot, connection));
+    assert_eq!(slots.put_back(connection), Some(ticket.slot));
     assert_eq!(slots.time(ticket.slot), Some(limit(now)));
     assert_eq!(slots.arrive(ticket, true).unwrap(), None);
     assert_eq!(slots.due(now), None);
@@ -87,11 +87,17 @@ fn a_slot_that_is_vacated_leaves_the_turn_of_another_alone() {
     let (mut slots, now) = (slots(), Time::now());
     let [one, two] = [1, 2].map(|n| slots.enter(connection(n, now)).unwrap());
     let running = slots.take(one.slot).unwrap();
-    assert!(slots.holds(one.slot, &running.output) && !slots.holds(two.slot, &running.output));
+    assert_eq!(slots.running_as(&running.output), Some(one.slot));
     slots.vacate(two.slot).unwrap();
     assert_eq!(slots.running(), Some(one.slot));
     slots.vacate(one.slot).unwrap();
     assert_eq!(slots.running(), None);
+    assert_eq!(slots.running_as(&running.output), None);
+    // Nor is a session put back into the slot of another.
+    let three = slots.enter(connection(3, now)).unwrap();
+    let other = slots.take(three.slot).unwrap();
+    assert_eq!(slots.running_as(&running.output), None);
+    assert_eq!(slots.put_back(other), Some(three.slot));
 }
 
 /// Each session that waits has one, and places of those that are gone are kept.
