@@ -81,3 +81,32 @@ fn a_shared_listener_is_let_go_of_while_messages_are_finished() {
         filter.end();
     }
 }
+
+/// The same for the socket of a session that is over: with more commands at once than others wait for, it has
+/// been watched for room.
+#[test]
+fn a_shared_socket_is_let_go_of_when_its_session_ends() {
+    let filter = Filter::start(&[]);
+    let pid = filter.milter.pid();
+    let pipe = filter.pipe();
+    let mut session = filter.session("first");
+    session.task("helo", &format!("keep {}", pipe.path()));
+    assert_eq!(session.ask(b'H', &["x"]), 'c');
+    filter.wait_for("first kept 1");
+    session.mail();
+    for _ in 0..100 {
+        session.client.queue_strings(b'R', &["<c@example.org>"]);
+    }
+    session.client.queue_strings(b'Q', &[""; 0]);
+    session.client.flush().unwrap();
+    for _ in 0..100 {
+        assert_eq!(session.reply(), 'c');
+    }
+    filter.wait_for("first closed");
+    let (start, before) = (Instant::now(), processor_time(pid));
+    std::thread::sleep(Duration::from_secs(2));
+    let used = processor_time(pid) - before;
+    assert!(used * 10 < start.elapsed(), "{used:?} of {:?}", start.elapsed());
+    pipe.release();
+    filter.stop();
+}

@@ -41,11 +41,13 @@ impl EventLoop {
     /// descriptor ends the watching.
     ///
     /// A child of the filter may have it as well; what the system then still tells of it is told to whoever
-    /// has the slot, and finds nothing.
+    /// has the slot, and finds nothing. It would tell of room without end.
     pub(in super::super) fn forget(&self, output: &Arc<SocketOutput>) {
         let mut state = self.state.lock();
-        if let Some(slot) = state.slots.running_as(output) {
-            self.free(&mut state, slot);
+        let Some(slot) = state.slots.running_as(output) else { return };
+        if state.slots.waits_for_room(slot) {
+            self.vacate(&mut state, slot);
+        } else if self.free(&mut state, slot).is_some() {
             self.poller.forget(&**output);
         }
     }
