@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "events.h"
+#include "pipes.h"
 
 /* Runs a program as filters do, its arguments separated by blanks, and emits its output. */
 static void run_program(const char *id, const char *command)
@@ -69,6 +70,19 @@ static void serve_in_children(const char *id, const char *arguments)
 		served += status == 0;
 	}
 	emit("%s children %d of %d", id, served, count);
+}
+
+/* Forks a child that has the filter's descriptors for as long as a named pipe is open. */
+static void keep_in_child(const char *id, const char *pipe)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		alarm(60); /* so that it does not outlive a test that fails */
+		wait_for_pipe(pipe);
+		_exit(0);
+	}
+	emit("%s kept %d", id, child > 0);
 }
 
 #endif

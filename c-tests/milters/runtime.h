@@ -36,34 +36,6 @@ struct session {
 
 static int trace = 0;
 
-/* Waits until nobody has the named pipe open for writing any more, or it is gone. */
-static void wait_for_pipe(const char *path)
-{
-	char byte;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-	if (fd < 0) {
-		if (errno != ENOENT)
-			emit("ERROR open %s: %s", path, strerror(errno));
-		return;
-	}
-	fcntl(fd, F_SETFL, 0);
-	while (read(fd, &byte, 1) > 0)
-		;
-	close(fd);
-}
-
-/* Data by thread: a named pipe that the thread waits for when it ends. */
-static pthread_key_t last_pipe;
-
-static void wait_at_end(void *path)
-{
-	emit("thread end blocked");
-	wait_for_pipe(path);
-	emit("thread end released");
-	free(path);
-}
-
 /* Returns when as many threads are in here at the same time. */
 static void barrier(int wanted)
 {
@@ -227,19 +199,6 @@ static sfsistat come_late(SMFICTX *ctx, const char *id, const char *pipe)
 	results[5] = smfi_setpriv(ctx, smfi_getpriv(ctx));
 	emit("%s late %d %d %d %d %d %d", id, results[0], results[1], results[2], results[3], results[4], results[5]);
 	return SMFIS_ACCEPT;
-}
-
-/* Forks a child that has the filter's descriptors for as long as a named pipe is open. */
-static void keep_in_child(const char *id, const char *pipe)
-{
-	pid_t child = fork();
-
-	if (child == 0) {
-		alarm(60); /* so that it does not outlive a test that fails */
-		wait_for_pipe(pipe);
-		_exit(0);
-	}
-	emit("%s kept %d", id, child > 0);
 }
 
 /* Does what a session was told to do in a callback; the result is the callback's. */
