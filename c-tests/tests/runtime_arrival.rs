@@ -88,6 +88,25 @@ fn large_packets_that_arrive_at_once_are_all_served() {
     filter.stop();
 }
 
+/// Without a limit between packets, there is one from the first byte of a packet on, for each session that is
+/// served after one wait.
+#[test]
+fn packets_that_begin_at_once_have_to_end_in_time() {
+    let filter = Filter::start(&["timeout=0"]);
+    let mut sessions: Vec<_> = (0..8).map(|n| filter.session(&format!("s{n}"))).collect();
+    at_once(&filter, || {
+        for session in &mut sessions {
+            session.client.send_raw(b"\0\0\0\x0fM<a@exam").unwrap();
+        }
+    });
+    for session in &mut sessions {
+        session.closed();
+    }
+    let (_, log) = filter.stop();
+    assert_eq!(log.len(), 8, "{log:?}");
+    assert!(log.iter().all(|line| line.contains("no complete packet")), "{log:?}");
+}
+
 /// The socket of a session that is over is not closed where a child of the filter has it as well. What its
 /// MTA still does with it is nothing to the session that has its place in the loop.
 #[test]
