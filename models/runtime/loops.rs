@@ -25,6 +25,10 @@ pub(super) const MODELS: &[(&str, fn())] = &[
         "the socket of a session that is over costs the next one nothing",
         a_socket_that_others_have_costs_the_next_session_nothing,
     ),
+    (
+        "the socket of a session that is over costs one that is brought nothing",
+        a_socket_that_others_have_costs_one_that_is_brought_nothing,
+    ),
     ("a stop reaches a session that is just brought", a_stop_reaches_all),
     ("no session is left in a loop that is parked", no_session_is_left_in_a_parked_loop),
 ];
@@ -80,7 +84,7 @@ impl House {
             while let Some(ready) = next {
                 match ready.key().checked_sub(FIRST_SLOT_KEY) {
                     None => this.owner.woken(),
-                    Some(slot) if self.serve(slot.try_into().unwrap()) => {}
+                    Some(watched) if self.serve(watched) => {}
                     Some(_) => return,
                 }
                 next = this.batch.next();
@@ -89,9 +93,9 @@ impl House {
     }
 
     /// A turn, and those of the sessions that are next; `false` if the loop was taken away meanwhile.
-    fn serve(&self, slot: u32) -> bool {
+    fn serve(&self, watched: u64) -> bool {
         let this = &self.event_loop;
-        let mut taken = this.take(slot);
+        let mut taken = this.take_ready(watched);
         while let Some(connection) = taken {
             let was_full = connection.output.is_full();
             let turn = this.turn.begin();
@@ -119,8 +123,7 @@ impl House {
                 this.put_back(connection);
                 return true;
             };
-            let slot = next.key() - FIRST_SLOT_KEY;
-            taken = this.exchange(connection, slot.try_into().unwrap());
+            taken = this.exchange(connection, next.key() - FIRST_SLOT_KEY);
         }
         true
     }
@@ -257,6 +260,28 @@ fn a_socket_that_others_have_costs_the_next_session_nothing() {
     });
     house.drive(|house, _| house.served() == 2);
     sends.join().unwrap();
+    assert_eq!(house.event_loop.sessions(), 1);
+}
+
+/// The same while the next one is brought.
+fn a_socket_that_others_have_costs_one_that_is_brought_nothing() {
+    let house = house();
+    let connection = Connection::new(1);
+    let over = Arc::clone(&connection.output);
+    over.socket.is_the_end();
+    over.socket.arrive();
+    house.bring(connection, true);
+    house.drive(|house, _| house.ended.load(Ordering::Relaxed) == 1);
+    over.socket.arrive();
+    let brings = Arc::clone(&house);
+    let brings = thread::spawn(move || {
+        let connection = Connection::new(2);
+        connection.output.socket.is_much();
+        connection.output.socket.arrive();
+        brings.bring(connection, false);
+    });
+    house.drive(|house, _| house.served() == 3);
+    brings.join().unwrap();
     assert_eq!(house.event_loop.sessions(), 1);
 }
 

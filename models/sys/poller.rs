@@ -16,6 +16,8 @@ pub enum Watch {
     Edge,
 }
 
+pub const KEY_BITS: u32 = 63;
+
 /// Events taken in one call.
 pub const BATCH: usize = 2;
 

@@ -71,9 +71,9 @@ pub(super) fn drive<F: Filter + 'static>(run: &Arc<Run<F>>, index: usize, scratc
     }
 }
 
-/// The slot of a session that is ready.
-fn slot(ready: Ready) -> u32 {
-    (ready.key() - FIRST_SLOT_KEY) as u32
+/// What a session that is ready is watched as.
+fn watched(ready: Ready) -> u64 {
+    ready.key() - FIRST_SLOT_KEY
 }
 
 /// A loop, for its owner.
@@ -90,7 +90,7 @@ impl<F: Filter + 'static> Home<'_, F> {
     #[inline(always)]
     fn serve_ready(&self, mut ready: Ready, scratch: &mut Scratch) -> bool {
         let this = self.this;
-        let mut taken = this.take(slot(ready));
+        let mut taken = this.take_ready(watched(ready));
         while let Some(mut connection) = taken {
             if ready.is_last() || connection.output.is_full() {
                 return self.serve(connection, Job::Ready, ready.is_last(), scratch);
@@ -105,7 +105,7 @@ impl<F: Filter + 'static> Home<'_, F> {
                 this.put_back(connection);
                 break;
             };
-            taken = this.exchange(connection, slot(next));
+            taken = this.exchange(connection, watched(next));
             ready = next;
         }
         true

@@ -142,7 +142,7 @@ impl EventLoop {
         // Not under the lock: what can be read already wakes the owner, who needs it at once. It
         // may serve the session, and the session may even be back in another slot, before the next
         // line.
-        let key = FIRST_SLOT_KEY + u64::from(ticket.slot);
+        let key = FIRST_SLOT_KEY + ticket.watched_as();
         let added = self.poller.add(&*output, key, watch(ticket.full));
         let mut state = self.state.lock();
         match state.slots.arrive(ticket, added.is_ok()) {
@@ -168,8 +168,14 @@ impl EventLoop {
         }
     }
 
-    /// Takes a session out for its turn.
+    /// Takes a session out for its turn that is ready, by what it is watched as.
     #[inline]
+    pub(super) fn take_ready(&self, watched: u64) -> Option<Box<Connection>> {
+        self.state.lock().slots.take_ready(watched)
+    }
+
+    /// The same, for whatever else.
+    #[inline(never)]
     pub(super) fn take(&self, slot: u32) -> Option<Box<Connection>> {
         self.state.lock().slots.take(slot)
     }
@@ -190,13 +196,13 @@ impl EventLoop {
     pub(super) fn exchange(
         &self,
         connection: Box<Connection>,
-        next: u32,
+        next: u64,
     ) -> Option<Box<Connection>> {
         let mut state = self.state.lock();
         if let Some(slot) = state.slots.put_back(connection) {
             self.time(&mut state, slot);
         }
-        state.slots.take(next)
+        state.slots.take_ready(next)
     }
 
     /// Sets the deadline of a session that has none yet.
@@ -212,12 +218,12 @@ impl EventLoop {
     #[cold]
     pub(super) fn watch(&self, connection: &Connection, more: bool) -> bool {
         let full = connection.output.is_full();
-        let (slot, changes) = {
+        let (watched, changes) = {
             let mut state = self.state.lock();
-            let Some(slot) = state.slots.running() else { return true };
-            (slot, state.slots.watch(full))
+            let Some(watched) = state.slots.running_as_watched() else { return true };
+            (watched, state.slots.watch(full))
         };
-        let key = FIRST_SLOT_KEY + u64::from(slot);
+        let key = FIRST_SLOT_KEY + watched;
         let changed = match (changes, more) {
             // Tells of what is there already.
             (true, _) => self.poller.change(&*connection.output, key, watch(full)),

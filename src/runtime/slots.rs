@@ -1,5 +1,9 @@
 //! The sessions of one loop: their slots, their deadlines, and whose turn it is.
 
+// Found from the models, too, whose files are elsewhere; as are the tests.
+#[path = "slots/ticket.rs"]
+mod ticket;
+
 use std::sync::Arc;
 
 use super::connection::{Connection, Job};
@@ -9,6 +13,9 @@ use super::linger::LINGER;
 use super::options::Limits;
 use super::output::SocketOutput;
 use crate::sys::clock::Time;
+use ticket::{ENTRIES, watched_as};
+
+pub(super) use ticket::Ticket;
 
 /// One session of a loop.
 #[derive(Debug)]
@@ -25,15 +32,6 @@ pub(super) struct Slot {
     timed: bool,
     /// `None` while the session has its turn.
     connection: Option<Box<Connection>>,
-}
-
-/// The slot that a session was given, until it has arrived.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Ticket {
-    pub(super) slot: u32,
-    /// Its socket is to be watched for room.
-    pub(super) full: bool,
-    entry: u32,
 }
 
 /// The sessions of a loop.
@@ -85,7 +83,7 @@ impl Slots {
                 self.slots.len() as u32 - 1
             }
         };
-        self.entries = self.entries.wrapping_add(1);
+        self.entries = (self.entries + 1) & ENTRIES;
         let (entry, full) = (self.entries, connection.output.is_full());
         if let Some(place) = self.slots.get_mut(slot as usize) {
             let output = Arc::clone(&connection.output);
@@ -135,6 +133,24 @@ impl Slots {
         let connection = self.get_mut(slot)?.connection.take()?;
         self.running = Some(slot);
         Some(connection)
+    }
+
+    /// The same for one that is ready, by what it is watched as; unless another one has the slot by now.
+    #[inline]
+    pub(super) fn take_ready(&mut self, watched: u64) -> Option<Box<Connection>> {
+        let slot = watched as u32;
+        let place = self.get_mut(slot)?;
+        let is_it = ticket::is_entry(watched, place.entry);
+        let connection = place.connection.take_if(|_| is_it)?;
+        self.running = Some(slot);
+        Some(connection)
+    }
+
+    /// What the session that has its turn is watched as.
+    pub(super) fn running_as_watched(&self) -> Option<u64> {
+        let slot = self.running?;
+        let entry = self.slots.get(slot as usize)?.as_ref()?.entry;
+        Some(watched_as(slot, entry))
     }
 
     /// Takes note that the session that has its turn is to wait for room, or for bytes; whether that is new.
@@ -278,7 +294,6 @@ impl Slots {
     }
 }
 
-// Found from the models, too, whose files are elsewhere.
 #[cfg(test)]
 #[path = "slots/tests.rs"]
 mod tests;

@@ -53,7 +53,7 @@ impl Ready {
         Ready(key | (u64::from(last) * Ready::LAST))
     }
 
-    /// What the descriptor was added with: less than 2⁶³.
+    /// What the descriptor was added with: [`KEY_BITS`].
     #[must_use]
     #[inline]
     pub fn key(self) -> u64 {
@@ -108,7 +108,7 @@ mod backend;
 #[path = "poller/kqueue.rs"]
 mod backend;
 
-pub use backend::Events;
+pub use backend::{Events, KEY_BITS};
 
 #[cfg(test)]
 mod tests {

@@ -68,7 +68,7 @@ const ROWS: &[&[&str]] = &[
         "way",
     ],
     // Plain data of which others consist.
-    &["allowance", "histogram", "linger", "message", "news", "patience"],
+    &["allowance", "histogram", "linger", "message", "news", "patience", "slots/ticket"],
 ];
 
 /// Path of a file from the root of the package, with its name in the table.

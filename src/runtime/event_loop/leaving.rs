@@ -40,8 +40,8 @@ impl EventLoop {
     /// The same for a session that is over, and has received something in this very turn: closing its
     /// descriptor ends the watching.
     ///
-    /// A child of the filter may have it as well; what the system then still tells of it is told to whoever
-    /// has the slot, and finds nothing. It would tell of room without end.
+    /// A child of the filter may have it as well; what the system then still tells of it is nobody's, as its
+    /// key has the entry in it. It would tell of room without end.
     pub(in super::super) fn forget(&self, output: &Arc<SocketOutput>) {
         let mut state = self.state.lock();
         let Some(slot) = state.slots.running_as(output) else { return };

@@ -106,3 +106,16 @@ fn a_slot_that_is_vacated_leaves_the_turn_of_another_alone() {
 fn a_slot_is_small() {
     assert_eq!(size_of::<Option<Slot>>(), 24);
 }
+
+#[test]
+fn what_is_told_of_the_one_before_is_not_told_to_the_next_in_its_slot() {
+    let (mut slots, now) = (slots(), Time::now());
+    let one = slots.enter(connection(1, now)).unwrap();
+    slots.vacate(one.slot).unwrap();
+    let two = slots.enter(connection(2, now)).unwrap();
+    assert_eq!(one.slot, two.slot);
+    assert!(slots.take_ready(one.watched_as()).is_none());
+    assert_eq!(slots.running(), None);
+    let session = slots.take_ready(two.watched_as()).unwrap().output.session;
+    assert_eq!((session, slots.running_as_watched()), (2, Some(two.watched_as())));
+}

@@ -30,6 +30,9 @@ impl Events {
     }
 }
 
+/// Bits that a key may have.
+pub const KEY_BITS: u32 = 63;
+
 /// Whether the system tells of what has arrived, rather than of what is there: that of illumos does not to
 /// the letter.
 const EDGES: bool = cfg!(not(target_os = "illumos"));

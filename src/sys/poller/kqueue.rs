@@ -17,6 +17,9 @@ impl Events {
     }
 }
 
+/// Bits that a key may have.
+pub const KEY_BITS: u32 = if usize::BITS < 63 { usize::BITS } else { 63 };
+
 fn filter(watch: Watch) -> fn(i32) -> EventFilter {
     if watch == Watch::Room { EventFilter::Write } else { EventFilter::Read }
 }
