@@ -158,13 +158,16 @@ fn mistakes_do_not_fill_the_log_unless_it_is_asked_for() {
              changed in xxfi_eom only"
         )
     };
+    // The first connection is the one by which the test has found the socket. The next may be accepted at the
+    // same time, by another thread, and have its number.
+    let is_first = |text: &str| [line(1), line(2)].contains(&text.to_owned());
     let lines = lines_of_many(9, &[]);
     let rest = "info mistaken: 8 more mistakes of the filter were not logged";
-    // The first connection is the one by which the test has found the socket.
-    assert_eq!(lines, [line(2).as_str(), rest]);
+    assert!(lines.len() == 2 && is_first(&lines[0]) && lines[1] == rest, "{lines:?}");
     let mut lines = lines_of_many(9, &[("LIBMILTER_LOG", "syslog")]);
     assert!(lines.remove(0).contains(" serves "));
-    assert_eq!(lines, (2..11).map(line).collect::<Vec<_>>());
+    assert!(is_first(&lines.remove(0)));
+    assert_eq!(lines, (3..11).map(line).collect::<Vec<_>>());
 }
 
 #[test]

@@ -31,6 +31,7 @@ fn take_over(linkage: Linkage) -> (bool, Vec<String>) {
     let spec = format!("unix:{}", path.display());
     let mut serving = Filter::launch(linkage, &spec, &[]);
     serving.wait_for("ready ");
+    serving.session("first").quit();
     let stop = AtomicBool::new(false);
     let mut refused = false;
     let mut names = Vec::new();
@@ -63,6 +64,8 @@ fn take_over(linkage: Linkage) -> (bool, Vec<String>) {
             eventually("the path is taken over", || {
                 std::fs::metadata(&path).is_ok_and(|file| Some(file.ino()) != inode)
             });
+            // It takes signals for itself from then on, after it has taken the path.
+            next.session("first").quit();
             names = listed(&path);
             let before = std::mem::replace(&mut serving, next);
             before.signal(Signal::INT);
