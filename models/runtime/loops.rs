@@ -5,7 +5,6 @@ use super::errand::{Due, Refused};
 use super::event_loop::{EventLoop, FIRST_SLOT_KEY};
 use super::lifecycle::Phase;
 use super::options::Limits;
-use super::output::SocketOutput;
 use crate::sys::clock::Time;
 use crate::sys::poller::{Events, Timeout};
 use crate::sys::sync::{AtomicU8, AtomicUsize, Ordering};
@@ -21,14 +20,6 @@ pub(super) const MODELS: &[(&str, fn())] = &[
     ("what one turn leaves the next receives", what_one_turn_leaves_the_next_receives),
     ("who takes a loop over serves what is left", who_takes_over_serves_what_is_left),
     ("a session whose loop was taken away is in one place", a_session_is_in_one_place),
-    (
-        "the socket of a session that is over costs the next one nothing",
-        a_socket_that_others_have_costs_the_next_session_nothing,
-    ),
-    (
-        "the socket of a session that is over costs one that is brought nothing",
-        a_socket_that_others_have_costs_one_that_is_brought_nothing,
-    ),
     ("a stop reaches a session that is just brought", a_stop_reaches_all),
     ("no session is left in a loop that is parked", no_session_is_left_in_a_parked_loop),
 ];
@@ -107,13 +98,7 @@ impl House {
                 self.bring(connection, false);
                 return false;
             }
-            let SocketOutput { socket, .. } = &*connection.output;
-            if socket.is_over() {
-                this.forget(&connection.output);
-                self.ended.fetch_add(1, Ordering::Relaxed);
-                return true;
-            }
-            let more = socket.has_more();
+            let more = connection.output.socket.has_more();
             if was_full || more || connection.output.is_full() {
                 assert!(this.watch(&connection, more));
                 this.put_back(connection);
@@ -238,51 +223,6 @@ fn a_session_is_in_one_place() {
         again();
     }
     assert_eq!(house.event_loop.sessions(), 2);
-}
-
-/// It is not closed yet, as a child of the filter has it, too; what the system tells of it finds the slot with
-/// another session.
-fn a_socket_that_others_have_costs_the_next_session_nothing() {
-    let house = house();
-    let connection = Connection::new(1);
-    let over = Arc::clone(&connection.output);
-    over.socket.is_the_end();
-    over.socket.arrive();
-    house.bring(connection, true);
-    house.drive(|house, _| house.ended.load(Ordering::Relaxed) == 1);
-    assert_eq!(house.event_loop.sessions(), 0);
-    let connection = Connection::new(2);
-    let output = Arc::clone(&connection.output);
-    house.bring(connection, true);
-    let sends = thread::spawn(move || {
-        over.socket.arrive();
-        output.socket.arrive();
-    });
-    house.drive(|house, _| house.served() == 2);
-    sends.join().unwrap();
-    assert_eq!(house.event_loop.sessions(), 1);
-}
-
-/// The same while the next one is brought.
-fn a_socket_that_others_have_costs_one_that_is_brought_nothing() {
-    let house = house();
-    let connection = Connection::new(1);
-    let over = Arc::clone(&connection.output);
-    over.socket.is_the_end();
-    over.socket.arrive();
-    house.bring(connection, true);
-    house.drive(|house, _| house.ended.load(Ordering::Relaxed) == 1);
-    over.socket.arrive();
-    let brings = Arc::clone(&house);
-    let brings = thread::spawn(move || {
-        let connection = Connection::new(2);
-        connection.output.socket.is_much();
-        connection.output.socket.arrive();
-        brings.bring(connection, false);
-    });
-    house.drive(|house, _| house.served() == 3);
-    brings.join().unwrap();
-    assert_eq!(house.event_loop.sessions(), 1);
 }
 
 fn a_stop_reaches_all() {

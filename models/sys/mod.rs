@@ -20,8 +20,6 @@ struct State {
     full: BTreeSet<usize>,
     /// Of which one turn receives a part only.
     rest: BTreeSet<usize>,
-    /// Whose peer says with what it sends that it is the last.
-    last: BTreeSet<usize>,
     watched: Vec<poller::Watched>,
 }
 
@@ -75,17 +73,6 @@ impl Socket {
     /// What arrives next takes two turns to be received.
     pub fn is_much(&self) {
         KERNEL.state.lock().unwrap().rest.insert(self.0);
-    }
-
-    /// What arrives next is the last.
-    pub fn is_the_end(&self) {
-        KERNEL.state.lock().unwrap().last.insert(self.0);
-    }
-
-    /// Whether the last has been received.
-    pub fn is_over(&self) -> bool {
-        let state = KERNEL.state.lock().unwrap();
-        state.last.contains(&self.0) && !state.readable.contains(&self.0)
     }
 
     /// Whether there is more to be received.

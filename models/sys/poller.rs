@@ -119,9 +119,6 @@ impl Poller {
         state.watched.len() < before
     }
 
-    /// It is not closed yet.
-    pub fn forget(&self, _: &impl Source) {}
-
     /// A model has no time: waits for ever.
     pub fn wait(&self, events: &mut Events, _: &Timeout) -> io::Result<()> {
         events.0.clear();

@@ -53,11 +53,9 @@ impl Connection {
             end = self.cut_short(end);
         }
         self.output.leave();
-        if end.closes() {
+        if end == TurnEnd::Close || (phase >= Phase::Drain && self.ends_in(phase, end)) {
             self.finish(service);
-        } else if phase >= Phase::Drain && self.ends_in(phase, end) {
-            self.finish(service);
-            end = TurnEnd::Close;
+            return TurnEnd::Close;
         }
         end
     }

@@ -98,8 +98,6 @@ pub(super) enum TurnEnd {
     HandOver,
     /// The session ends: after a turn, its close callback has been called.
     Close,
-    /// The same where the MTA has just said so, in a loop: its socket has been received from.
-    Quit,
 }
 
 impl TurnEnd {
@@ -111,12 +109,6 @@ impl TurnEnd {
     /// Whether the session waits for its MTA, to send something or to read.
     pub(super) fn stays(self) -> bool {
         self.waits() || self == TurnEnd::Full
-    }
-
-    /// Whether the session ends.
-    #[inline]
-    pub(super) fn closes(self) -> bool {
-        matches!(self, TurnEnd::Close | TurnEnd::Quit)
     }
 
     /// The same if `more` may have arrived than was received.

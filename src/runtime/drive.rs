@@ -177,7 +177,6 @@ impl<F: Filter + 'static> Home<'_, F> {
                 }
             }
             TurnEnd::Close => this.remove(&connection.output),
-            TurnEnd::Quit => this.forget(&connection.output),
             TurnEnd::HandOver if run.reserve() => {
                 this.remove(&connection.output);
                 run.service.lifecycle.detach(&connection.output);

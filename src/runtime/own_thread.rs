@@ -6,7 +6,7 @@
 
 use std::io;
 
-use super::connection::{Connection, Job, Place, Scratch};
+use super::connection::{Connection, Job, Place, Scratch, TurnEnd};
 use super::lifecycle::Phase;
 use super::linger::LINGER;
 use super::lost::{LOST_PAUSE, Lost};
@@ -63,7 +63,7 @@ pub(super) fn accompany<F: Filter>(
     let socket = Identity::of(&*connection.output);
     loop {
         let job = next_job(service, stops, &connection);
-        if connection.turn(service, scratch, job, Place::Own).closes() {
+        if connection.turn(service, scratch, job, Place::Own) == TurnEnd::Close {
             break;
         }
     }

@@ -74,8 +74,7 @@ impl Connection {
                     let behind = packet.bytes.last_mut().map(std::mem::take).unwrap_or_default();
                     let flow = self.packet(service, command, packet.bytes, place, verbose);
                     if flow == Flow::Close || flags::is_any() {
-                        let quits = command == Command::Quit && place == Place::Loop;
-                        return (if quits { TurnEnd::Quit } else { TurnEnd::Close }, next);
+                        return (TurnEnd::Close, next);
                     }
                     if self.output.is_full() {
                         match self.output.drain() {

@@ -159,12 +159,6 @@ impl Slots {
         place.is_some_and(|place| std::mem::replace(&mut place.full, full) != full)
     }
 
-    /// Whether a session's socket is watched for room rather than for bytes.
-    pub(super) fn waits_for_room(&self, slot: u32) -> bool {
-        let place = self.slots.get(slot as usize).and_then(Option::as_ref);
-        place.is_some_and(|place| place.full)
-    }
-
     /// Takes a session out that is to have no turn in its loop any more.
     pub(super) fn reclaim(&mut self, slot: u32) -> Option<Box<Connection>> {
         self.get_mut(slot)?.connection.take()

@@ -37,21 +37,6 @@ impl EventLoop {
         }
     }
 
-    /// The same for a session that is over, and has received something in this very turn: closing its
-    /// descriptor ends the watching.
-    ///
-    /// A child of the filter may have it as well; what the system then still tells of it is nobody's, as its
-    /// key has the entry in it. It would tell of room without end.
-    pub(in super::super) fn forget(&self, output: &Arc<SocketOutput>) {
-        let mut state = self.state.lock();
-        let Some(slot) = state.slots.running_as(output) else { return };
-        if state.slots.waits_for_room(slot) {
-            self.vacate(&mut state, slot);
-        } else if self.free(&mut state, slot).is_some() {
-            self.poller.forget(&**output);
-        }
-    }
-
     fn take_out(&self, state: &mut State, slot: u32) -> Option<Box<Connection>> {
         let connection = state.slots.reclaim(slot);
         self.vacate(state, slot);
@@ -59,23 +44,17 @@ impl EventLoop {
     }
 
     pub(super) fn vacate(&self, state: &mut State, slot: u32) -> Option<Slot> {
-        let gone = self.free(state, slot)?;
-        if !self.poller.delete(&*gone.output)
-            && (self.poller.is_intact() || !is_connection(&*gone.output))
-        {
-            // The filter has closed it, and not only the poller.
-            gone.output.lost();
-        }
-        Some(gone)
-    }
-
-    /// Frees a slot whose descriptor is watched yet.
-    fn free(&self, state: &mut State, slot: u32) -> Option<Slot> {
         let gone = state.slots.vacate(slot)?;
         if let Some(after) = &mut state.accept_after {
             // There is room for a connection again.
             *after = Time::now();
             self.wake();
+        }
+        if !self.poller.delete(&*gone.output)
+            && (self.poller.is_intact() || !is_connection(&*gone.output))
+        {
+            // The filter has closed it, and not only the poller.
+            gone.output.lost();
         }
         self.sessions.fetch_sub(1, Ordering::Relaxed);
         Some(gone)

@@ -94,15 +94,6 @@ impl Poller {
         )
     }
 
-    /// Gives up a descriptor watched for edges that is closed next, which removes it; if somebody else has
-    /// it as well, a wait may tell of it yet.
-    pub fn forget(&self, fd: impl AsFd) {
-        // Where it is not edges, a wait would tell of it again and again.
-        if !EDGES {
-            self.delete(fd);
-        }
-    }
-
     /// Waits until a descriptor can be read or the time is over; fills `events`.
     ///
     /// # Errors

@@ -83,9 +83,6 @@ impl Poller {
         delete(Watch::Level) || delete(Watch::Room)
     }
 
-    /// Gives up a descriptor that is closed next, which removes it: a child has no part in it.
-    pub fn forget(&self, _fd: impl AsFd) {}
-
     /// Waits until a descriptor can be read or the time is over; fills `events`.
     ///
     /// # Errors
