@@ -49,6 +49,14 @@ pub(crate) fn processor_time(pid: u32) -> Duration {
     Duration::from_millis(ticks * 10)
 }
 
+/// Checks that a process hardly computes.
+fn rests(pid: u32, threads: &str) {
+    let (start, before) = (Instant::now(), processor_time(pid));
+    std::thread::sleep(Duration::from_secs(2));
+    let used = processor_time(pid) - before;
+    assert!(used * 10 < start.elapsed(), "{threads}: {used:?} of {:?}", start.elapsed());
+}
+
 /// Closing a listener that another process has as well does not end its being watched: with a
 /// connection that waits there, a loop that had not let go of it before would wake for nothing.
 #[test]
@@ -71,10 +79,7 @@ fn a_shared_listener_is_let_go_of_while_messages_are_finished() {
         filter.signal(Signal::TERM);
         idle.closed();
         let _waits = UnixStream::connect(&link).unwrap();
-        let (start, before) = (Instant::now(), processor_time(child));
-        std::thread::sleep(Duration::from_secs(2));
-        let used = processor_time(child) - before;
-        assert!(used * 10 < start.elapsed(), "{threads}: {used:?} of {:?}", start.elapsed());
+        rests(child, threads);
         busy.rest();
         busy.closed();
         assert_eq!(filter.returned(1).0, "0");
@@ -87,7 +92,6 @@ fn a_shared_listener_is_let_go_of_while_messages_are_finished() {
 #[test]
 fn a_shared_socket_is_let_go_of_when_its_session_ends() {
     let filter = Filter::start(&[]);
-    let pid = filter.milter.pid();
     let pipe = filter.pipe();
     let mut session = filter.session("first");
     session.task("helo", &format!("keep {}", pipe.path()));
@@ -103,10 +107,7 @@ fn a_shared_socket_is_let_go_of_when_its_session_ends() {
         assert_eq!(session.reply(), 'c');
     }
     filter.wait_for("first closed");
-    let (start, before) = (Instant::now(), processor_time(pid));
-    std::thread::sleep(Duration::from_secs(2));
-    let used = processor_time(pid) - before;
-    assert!(used * 10 < start.elapsed(), "{used:?} of {:?}", start.elapsed());
+    rests(filter.milter.pid(), "pool");
     pipe.release();
     filter.stop();
 }

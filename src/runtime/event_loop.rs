@@ -184,9 +184,14 @@ impl EventLoop {
     #[expect(clippy::inline_always, reason = "each message's way; the other caller is cold")]
     #[inline(always)]
     pub(super) fn put_back(&self, connection: Box<Connection>) {
-        let mut state = self.state.lock();
+        self.put_into(&mut self.state.lock(), connection);
+    }
+
+    #[expect(clippy::inline_always, reason = "each message's way")]
+    #[inline(always)]
+    fn put_into(&self, state: &mut State, connection: Box<Connection>) {
         if let Some(slot) = state.slots.put_back(connection) {
-            self.time(&mut state, slot);
+            self.time(state, slot);
         }
     }
 
@@ -199,9 +204,7 @@ impl EventLoop {
         next: u64,
     ) -> Option<Box<Connection>> {
         let mut state = self.state.lock();
-        if let Some(slot) = state.slots.put_back(connection) {
-            self.time(&mut state, slot);
-        }
+        self.put_into(&mut state, connection);
         state.slots.take_ready(next)
     }
 

@@ -17,7 +17,7 @@ impl<F: Filter + 'static> Supervisor<F> {
     /// Ends what was asked to end, within its bounds.
     pub(super) fn stop(&mut self) {
         let control = self.run.service.lifecycle.control;
-        // It looks often now.
+        // It looks often at first, as after a callback that has blocked.
         self.unblocked = 0;
         self.watchdog.stopping();
         if let Some(tally) = &self.run.service.tally {
